@@ -1,0 +1,45 @@
+# The C interface, line for line; csrc/fastinit.h documents it.
+from libc.stdint cimport int64_t, uint32_t, uint64_t
+
+
+cdef extern from "fastinit.h" nogil:
+    ctypedef enum fi_dtype:
+        FI_F32
+        FI_F16
+        FI_BF16
+        FI_F64
+        FI_U32
+
+    ctypedef struct fi_plan:
+        fi_dtype dtype
+
+    ctypedef struct fi_source:
+        uint64_t key
+        uint64_t stream
+        const uint32_t *words
+
+    int FI_WORDS_PADDING
+    int FI_MAX_NDIM
+
+    void fi_plan_words(fi_plan *plan) noexcept
+    void fi_plan_uniform(fi_plan *plan, fi_dtype dtype, double low, double high) noexcept
+    void fi_plan_symmetric_uniform(fi_plan *plan, fi_dtype dtype, double limit) noexcept
+    void fi_plan_normal(fi_plan *plan, fi_dtype dtype, double mean, double std, double lower, double upper) noexcept
+
+    void fi_fill(const fi_plan *plan, const fi_source *source, int ndim, const int64_t *shape,
+                 const int64_t *start, const int64_t *stop, void *out) noexcept
+    size_t fi_itemsize(fi_dtype dtype) noexcept
+
+    int fi_isa_count() noexcept
+    const char *fi_isa_name(int isa) noexcept
+    bint fi_isa_compiled(int isa) noexcept
+    bint fi_isa_runnable(int isa) noexcept
+    int fi_isa_current() noexcept
+    void fi_isa_use(int isa) noexcept
+
+    double fi_exp(double x) noexcept
+    double fi_log(double x) noexcept
+    double fi_erf_sqrt2(double x) noexcept
+    double fi_erfc_sqrt2(double x) noexcept
+    float fi_scalar_fma32(float a, float b, float c) noexcept
+    double fi_scalar_fma64(double a, double b, double c) noexcept

@@ -1,0 +1,157 @@
+"""The compiled face of fastinit: it guards memory, makes one C call and decides nothing else."""
+
+from cpython.buffer cimport PyBUF_C_CONTIGUOUS, PyBUF_WRITABLE, PyBuffer_Release, PyObject_GetBuffer
+
+
+# The codes of the dtypes that a Plan is made for.
+FLOAT32 = FI_F32
+FLOAT16 = FI_F16
+BFLOAT16 = FI_BF16
+FLOAT64 = FI_F64
+
+
+cdef class Plan:
+    """What to draw, for one dtype: the constants of one distribution. Immutable."""
+
+    cdef fi_plan c
+
+    def __init__(self):
+        raise TypeError("a Plan is made by Plan.uniform, Plan.symmetric_uniform, Plan.normal or Plan.words")
+
+    @staticmethod
+    def words():
+        """The stream's 32-bit words."""
+        cdef Plan self = Plan.__new__(Plan)
+        fi_plan_words(&self.c)
+        return self
+
+    @staticmethod
+    def uniform(int dtype, double low, double high):
+        """Uniform in the half-open [low, high)."""
+        cdef Plan self = Plan.__new__(Plan)
+        fi_plan_uniform(&self.c, <fi_dtype>dtype, low, high)
+        return self
+
+    @staticmethod
+    def symmetric_uniform(int dtype, double limit):
+        """Uniform in the closed [-limit, limit]."""
+        cdef Plan self = Plan.__new__(Plan)
+        fi_plan_symmetric_uniform(&self.c, <fi_dtype>dtype, limit)
+        return self
+
+    @staticmethod
+    def normal(int dtype, double mean, double std, double lower, double upper):
+        """Normal, cut off at mean + std * [lower, upper] where these are finite."""
+        cdef Plan self = Plan.__new__(Plan)
+        fi_plan_normal(&self.c, <fi_dtype>dtype, mean, std, lower, upper)
+        return self
+
+
+# Below this many bytes a call is shorter than handing the interpreter's lock over.
+cdef Py_ssize_t GIL_BYTES = 1 << 16
+
+
+def fill(Plan plan not None, out, uint64_t key, uint64_t stream, tuple shape not None, tuple block=None):
+    """Fill `out` with the tensor of `shape`, or with its `block`, a (start, stop) pair per axis.
+
+    `out` is a writable C-contiguous buffer of exactly the block's elements.
+    """
+    cdef int64_t dims[64]
+    cdef int64_t start[64]
+    cdef int64_t stop[64]
+    cdef int ndim = <int>len(shape)
+    cdef Py_ssize_t count = 1
+    cdef int i
+    if ndim > FI_MAX_NDIM:
+        raise ValueError(f"a tensor has at most {FI_MAX_NDIM} axes. Received: {ndim}")
+    for i in range(ndim):
+        dims[i] = shape[i]
+        if block is None:
+            start[i] = 0
+            stop[i] = dims[i]
+        else:
+            start[i], stop[i] = block[i]
+        if not 0 <= start[i] <= stop[i] <= dims[i]:
+            raise ValueError(f"axis {i} of size {dims[i]} has no block [{start[i]}, {stop[i]})")
+        count *= stop[i] - start[i]
+
+    cdef fi_source source
+    source.key = key
+    source.stream = stream
+    source.words = NULL
+    cdef Py_buffer view
+    PyObject_GetBuffer(out, &view, PyBUF_WRITABLE | PyBUF_C_CONTIGUOUS)
+    try:
+        if view.len != count * <Py_ssize_t>fi_itemsize(plan.c.dtype):
+            raise ValueError(f"`out` has {view.len} bytes, the block {count} elements")
+        if view.len < GIL_BYTES:
+            fi_fill(&plan.c, &source, ndim, dims, start, stop, view.buf)
+        else:
+            with nogil:
+                fi_fill(&plan.c, &source, ndim, dims, start, stop, view.buf)
+    finally:
+        PyBuffer_Release(&view)
+
+
+def map_words(Plan plan not None, const uint32_t[::1] words, unsigned char[::1] out):
+    """For tests: map given words, not Philox's, to values. Their number is a multiple of 256."""
+    cdef int64_t shape[1]
+    cdef int64_t start[1]
+    cdef Py_ssize_t wide = 2 if plan.c.dtype == FI_F64 else 1
+    shape[0] = words.shape[0] // wide
+    start[0] = 0
+    if words.shape[0] == 0 or words.shape[0] % FI_WORDS_PADDING != 0:
+        raise ValueError(f"the number of words must be a multiple of {FI_WORDS_PADDING}")
+    if out.shape[0] != shape[0] * <Py_ssize_t>fi_itemsize(plan.c.dtype):
+        raise ValueError(f"`out` has {out.shape[0]} bytes for {shape[0]} elements")
+    cdef fi_source source
+    source.key = 0
+    source.stream = 0
+    source.words = &words[0]
+    with nogil:
+        fi_fill(&plan.c, &source, 1, shape, start, shape, &out[0])
+
+
+def isas():
+    """(name, compiled in, runnable here) of every instruction set, best last."""
+    return [
+        (fi_isa_name(i).decode(), fi_isa_compiled(i) != 0, fi_isa_runnable(i) != 0)
+        for i in range(fi_isa_count())
+    ]
+
+
+def current_isa():
+    """The name of the instruction set in use."""
+    return fi_isa_name(fi_isa_current()).decode()
+
+
+def use_isa(str name not None):
+    """Switch every later call to an instruction set that is compiled in and runnable."""
+    for i in range(fi_isa_count()):
+        if fi_isa_name(i).decode() == name and fi_isa_compiled(i) and fi_isa_runnable(i):
+            fi_isa_use(i)
+            return
+    raise ValueError(f"{name!r} is not compiled in or cannot run here")
+
+
+def special(str name not None, double x):
+    """For tests: the scalar functions behind the plans."""
+    if name == "exp":
+        return fi_exp(x)
+    if name == "log":
+        return fi_log(x)
+    if name == "erf_sqrt2":
+        return fi_erf_sqrt2(x)
+    if name == "erfc_sqrt2":
+        return fi_erfc_sqrt2(x)
+    raise ValueError(name)
+
+
+def scalar_fma32(float a, float b, float c):
+    """For tests: the scalar kernels' fma."""
+    return fi_scalar_fma32(a, b, c)
+
+
+def scalar_fma64(double a, double b, double c):
+    """For tests: the scalar kernels' fma."""
+    return fi_scalar_fma64(a, b, c)

@@ -1,0 +1,9 @@
+/* What this processor and its operating system can run. */
+#ifndef FASTINIT_CPU_H
+#define FASTINIT_CPU_H
+
+int cpu_has_neon(void);
+int cpu_has_avx2(void);   /* with FMA and F16C */
+int cpu_has_avx512(void); /* F, BW, DQ and VL, and all that AVX2 needs */
+
+#endif

@@ -1,0 +1,124 @@
+/* The C interface of fastinit: what the compiled Python module may call.
+ *
+ * C computes and never allocates; the caller has checked every argument. Functions are total on the
+ * inputs that the Python layer lets through, and keep no state between calls but the choice of
+ * instruction set.
+ */
+#ifndef FASTINIT_H
+#define FASTINIT_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#if UINTPTR_MAX != UINT64_MAX
+#error "fastinit needs a 64-bit machine"
+#endif
+#if defined(__BYTE_ORDER__) && __BYTE_ORDER__ != __ORDER_LITTLE_ENDIAN__
+#error "fastinit needs a little-endian machine"
+#endif
+
+/* What an element of the output is. */
+typedef enum {
+    FI_F32,
+    FI_F16,
+    FI_BF16,
+    FI_F64,
+    FI_U32, /* raw words of the stream */
+    FI_DTYPE_COUNT
+} fi_dtype;
+
+/* How words become values; chosen by the plan from the distribution, its bounds and the dtype. */
+typedef enum {
+    FI_METHOD_WORDS,      /* the words themselves (FI_U32 only) */
+    FI_METHOD_UNIFORM,    /* scaled integers */
+    FI_METHOD_SYMMETRIC,  /* normal, and truncation to [-a, a], by the octave table */
+    FI_METHOD_ASYMMETRIC, /* any other bounds that hold at least 1/16 of the normal's mass, likewise */
+    FI_METHOD_NARROW,     /* bounds so close that a short series in float64 inverts the CDF */
+    FI_METHOD_TAIL,       /* bounds far out in one tail: logarithm of the tail's mass, in float64 */
+    FI_METHOD_COUNT
+} fi_method;
+
+#define FI_SERIES_TERMS 19
+
+/* Constants of one distribution, ready for the kernels. Which ones a method reads, and the formula it
+ * puts them in, stands beside the method in kernels/uniform.h and kernels/normal.h. */
+typedef struct {
+    float y_scale, y_offset;       /* symmetric: y = 1 - q from the word's magnitude */
+    float q_scale, q_offset;       /* symmetric: twice the tail mass q */
+    float lo_scale, lo_offset;     /* asymmetric: twice q counted from the lower end */
+    float hi_scale, hi_offset;     /* asymmetric: twice q counted from the upper end */
+    float std, mean;               /* value = z * std + mean */
+    float unit;                    /* uniform: 2^-31 */
+    float low, high;               /* every value is held inside [low, high] */
+    int scale_first;               /* uniform: the word is multiplied by unit first */
+} fi_law32;
+
+typedef struct {
+    double y_scale;                /* symmetric: c */
+    double q_scale, q_offset;      /* symmetric: 2 c and 2 (1 - c) */
+    double lo_scale, lo_offset;    /* asymmetric, as in fi_law32 */
+    double hi_scale, hi_offset;
+    double std, mean;
+    double low, high;
+    double tail_mass, tail_rest;   /* tail: s = (1 - p) tail_mass + tail_rest, 1 - s = p tail_mass */
+    double tail_log;               /* tail: -log P(|Z| > a) */
+    double centre;                 /* narrow: the p around which the series runs */
+    double series[FI_SERIES_TERMS];
+} fi_law64;
+
+typedef struct {
+    fi_dtype dtype;
+    fi_method method;
+    fi_law32 f32;
+    fi_law64 f64;
+} fi_plan;
+
+/* Where words come from: Philox under (key, stream), or, for tests, a given array whose length is a
+ * multiple of FI_WORDS_PADDING. */
+typedef struct {
+    uint64_t key, stream;
+    const uint32_t *words;
+} fi_source;
+
+#define FI_WORDS_PADDING 256
+
+/* Plans. Every argument is finite, except truncation bounds, which may be infinite; low <= high,
+ * lower <= upper, std >= 0, and every value that can come out is finite in the dtype. */
+void fi_plan_words(fi_plan *plan);
+/* Half-open [low, high). */
+void fi_plan_uniform(fi_plan *plan, fi_dtype dtype, double low, double high);
+/* Closed [-limit, limit]. */
+void fi_plan_symmetric_uniform(fi_plan *plan, fi_dtype dtype, double limit);
+/* A normal cut off at mean + std * [lower, upper]; infinite bounds give the plain normal. */
+void fi_plan_normal(fi_plan *plan, fi_dtype dtype, double mean, double std, double lower, double upper);
+
+#define FI_MAX_NDIM 64
+
+/* Fill `out`, C-contiguous and of the block's shape stop - start, with the block [start, stop) of the
+ * tensor of the given shape. */
+void fi_fill(const fi_plan *plan, const fi_source *source, int ndim, const int64_t *shape,
+             const int64_t *start, const int64_t *stop, void *out);
+
+/* Bytes per element. */
+size_t fi_itemsize(fi_dtype dtype);
+
+/* Instruction sets, best last. A name is compiled in, runnable here, both or neither. */
+int fi_isa_count(void);
+const char *fi_isa_name(int isa);
+int fi_isa_compiled(int isa);
+int fi_isa_runnable(int isa);
+int fi_isa_current(void);
+/* isa must be compiled and runnable. Not safe beside running kernels: import time and tests only. */
+void fi_isa_use(int isa);
+
+/* Scalar functions behind the plans, exposed for tests; see special.c. */
+double fi_exp(double x);
+double fi_log(double x);
+double fi_erf_sqrt2(double x);  /* P(|Z| <= x), x >= 0 */
+double fi_erfc_sqrt2(double x); /* P(|Z| > x), x >= 0 */
+
+/* fma as the scalar kernels compute it, exposed for tests. */
+float fi_scalar_fma32(float a, float b, float c);
+double fi_scalar_fma64(double a, double b, double c);
+
+#endif

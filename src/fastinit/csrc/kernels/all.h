@@ -1,0 +1,47 @@
+/* Every kernel, and the one symbol of an instruction set: its table. The file that includes this has
+ * included its vocabulary before. */
+#include "../kernels.h"
+
+#include "icdf.h"
+#include "uniform.h"
+#include "normal.h"
+#include "fill.h"
+
+#define FILL(method, METHOD, dtype, DTYPE)                                                                   \
+    static void fill_##method##_##dtype(const fi_plan *plan, const fi_source *source, uint64_t first,        \
+                                        size_t count, void *out)                                             \
+    {                                                                                                        \
+        fill_run(plan, source, first, count, out, METHOD, DTYPE);                                            \
+    }
+
+#define FILL_FLOATS(method, METHOD)      \
+    FILL(method, METHOD, f32, FI_F32)    \
+    FILL(method, METHOD, f16, FI_F16)    \
+    FILL(method, METHOD, bf16, FI_BF16)  \
+    FILL(method, METHOD, f64, FI_F64)
+
+FILL(words, FI_METHOD_WORDS, u32, FI_U32)
+FILL_FLOATS(uniform, FI_METHOD_UNIFORM)
+FILL_FLOATS(symmetric, FI_METHOD_SYMMETRIC)
+FILL_FLOATS(asymmetric, FI_METHOD_ASYMMETRIC)
+FILL_FLOATS(narrow, FI_METHOD_NARROW)
+FILL_FLOATS(tail, FI_METHOD_TAIL)
+
+#define ROW(method) \
+    {[FI_F32] = fill_##method##_f32, [FI_F16] = fill_##method##_f16, [FI_BF16] = fill_##method##_bf16, \
+     [FI_F64] = fill_##method##_f64}
+
+#define NAMED(prefix, isa) prefix##isa
+#define TABLE_OF(isa) NAMED(fi_kernels_, isa)
+
+const fi_kernels TABLE_OF(FI_ISA) = {
+    .fill =
+        {
+            [FI_METHOD_WORDS] = {[FI_U32] = fill_words_u32},
+            [FI_METHOD_UNIFORM] = ROW(uniform),
+            [FI_METHOD_SYMMETRIC] = ROW(symmetric),
+            [FI_METHOD_ASYMMETRIC] = ROW(asymmetric),
+            [FI_METHOD_NARROW] = ROW(narrow),
+            [FI_METHOD_TAIL] = ROW(tail),
+        },
+};

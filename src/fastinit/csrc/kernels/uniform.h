@@ -1,0 +1,41 @@
+/* Uniform values: a word is an integer, scaled and shifted in one fma, held inside the bounds. */
+
+typedef struct { vf unit, scale, middle, low, high; } uniform32;
+
+static inline uniform32 uniform32_load(const fi_law32 *law)
+{
+    uniform32 c = {vf_set(law->unit), vf_set(law->std), vf_set(law->mean), vf_set(law->low), vf_set(law->high)};
+    return c;
+}
+
+/* value = word as a signed integer * 2^-31 * half width + middle. The half width usually carries the
+ * 2^-31, which is the same number; only where that product would be subnormal is the word scaled. */
+static inline vf uniform32_map(const uniform32 *c, vu word, int scaled_first)
+{
+    vf x = vf_from_i32(word);
+    if (scaled_first)
+        x = vf_mul(x, c->unit);
+    return vf_min(vf_max(vf_fma(x, c->scale, c->middle), c->low), c->high);
+}
+
+/* A float64 takes its sign from the top bit and its magnitude, a multiple of 2^-53 strictly between 0
+ * and 1, from the 52 low bits. All of this is exact. */
+static inline vd unit_magnitude64(vu words)
+{
+    const vu mantissa = vu_merge(words, vu_set64(0x000FFFFFFFFFFFFFu), vu_set64(0x3FF0000000000000u));
+    return vd_sub(vu_as_f64(mantissa), vd_set(0x1.fffffffffffffp-1)); /* 1 - 2^-53 */
+}
+
+typedef struct { vd scale, middle, low, high; } uniform64;
+
+static inline uniform64 uniform64_load(const fi_law64 *law)
+{
+    uniform64 c = {vd_set(law->std), vd_set(law->mean), vd_set(law->low), vd_set(law->high)};
+    return c;
+}
+
+static inline vd uniform64_map(const uniform64 *c, vu words)
+{
+    const vd x = vd_flip_sign(unit_magnitude64(words), words);
+    return vd_min(vd_max(vd_fma(x, c->scale, c->middle), c->low), c->high);
+}

@@ -1,0 +1,353 @@
+/* From a distribution and its bounds to the constants of a kernel. docs/stream.md states the formulas.
+ *
+ * The arithmetic here is float64 + - * /, in this order, without fma: its results reach the bits.
+ */
+#include <string.h>
+
+#include "kernels.h"
+#include "simd/fpmode.h"
+#include "special.h"
+
+#define INFINITE __builtin_inf()
+#define NOINLINE __attribute__((noinline)) /* so that no arithmetic leaves the bracket of fpmode */
+
+static double larger(double a, double b) { return a > b ? a : b; }
+static double magnitude(double x) { return x < 0.0 ? -x : x; }
+
+/* ---- rounding to a dtype ---- */
+
+static double double_of(uint64_t bits) { double x; memcpy(&x, &bits, sizeof x); return x; }
+static uint64_t bits_of(double x) { uint64_t b; memcpy(&b, &x, sizeof b); return b; }
+static float float_of(uint32_t bits) { float x; memcpy(&x, &bits, sizeof x); return x; }
+static uint32_t bits_of32(float x) { uint32_t b; memcpy(&b, &x, sizeof b); return b; }
+
+/* Towards and away from zero, for positive finite x. */
+static float smaller32(float x) { return float_of(bits_of32(x) - 1); }
+static float greater32(float x) { return float_of(bits_of32(x) + 1); }
+static double smaller64(double x) { return double_of(bits_of(x) - 1); }
+static double greater64(double x) { return double_of(bits_of(x) + 1); }
+
+static double below64(double x) /* the largest double below x */
+{
+    return x == 0.0 ? -double_of(1) : x > 0.0 ? smaller64(x) : -greater64(-x);
+}
+
+/* The spacing of the dtype's values at x, as a power of two. */
+static double quantum(double x, fi_dtype dtype)
+{
+    const int digits = dtype == FI_F32 ? 24 : dtype == FI_F16 ? 11 : 8;
+    const int lowest = dtype == FI_F16 ? -14 : -126;
+    int exponent = (int)(bits_of(x) >> 52 & 0x7FF) - 1023;
+    if (exponent < lowest)
+        exponent = lowest;
+    return double_of((uint64_t)(exponent - digits + 1 + 1023) << 52);
+}
+
+static int is_infinite(double x) { return magnitude(x) == INFINITE; }
+
+/* The largest value of the dtype that is <= x. */
+static double round_down(double x, fi_dtype dtype)
+{
+    if (dtype == FI_F64 || is_infinite(x))
+        return x;
+    double unit = quantum(x, dtype), n = x / unit, whole = (double)(int64_t)n;
+    return (whole > n ? whole - 1.0 : whole) * unit;
+}
+
+static double round_up(double x, fi_dtype dtype) { return -round_down(-x, dtype); }
+
+static double round_nearest(double x, fi_dtype dtype)
+{
+    if (dtype == FI_F64 || is_infinite(x))
+        return x;
+    double unit = quantum(x, dtype);
+    const double shift = 0x1.8p52; /* adding it rounds to an integer, ties to even */
+    return ((x / unit + shift) - shift) * unit;
+}
+
+/* ---- common parts ---- */
+
+static void begin(fi_plan *plan, fi_dtype dtype, fi_method method)
+{
+    memset(plan, 0, sizeof *plan);
+    plan->dtype = dtype;
+    plan->method = method;
+}
+
+static void set_affine(fi_plan *plan, double std, double mean)
+{
+    plan->f32.std = (float)std;
+    plan->f32.mean = (float)mean;
+    plan->f64.std = std;
+    plan->f64.mean = mean;
+}
+
+static void set_bounds(fi_plan *plan, double low, double high)
+{
+    plan->f32.low = (float)low;
+    plan->f32.high = (float)high;
+    plan->f64.low = low;
+    plan->f64.high = high;
+}
+
+/* The closed interval, rounded inward; to nearest if no value of the dtype lies inside. */
+static void set_closed_bounds(fi_plan *plan, double low, double high)
+{
+    double up = round_up(low, plan->dtype), down = round_down(high, plan->dtype);
+    if (up <= down)
+        set_bounds(plan, up, down);
+    else
+        set_bounds(plan, round_nearest(low, plan->dtype), round_nearest(high, plan->dtype));
+}
+
+static void set_uniform(fi_plan *plan, double half_width, double middle)
+{
+    set_affine(plan, half_width, middle);
+    plan->f32.unit = 0x1p-31f;
+    plan->f32.scale_first = (float)half_width < 0x1p-90f;
+    if (!plan->f32.scale_first)
+        plan->f32.std *= 0x1p-31f; /* exact */
+}
+
+/* ---- uniform ---- */
+
+NOINLINE static void plan_uniform(fi_plan *plan, fi_dtype dtype, double low, double high)
+{
+    begin(plan, dtype, FI_METHOD_UNIFORM);
+    set_uniform(plan, high * 0.5 - low * 0.5, low * 0.5 + high * 0.5);
+    double first = round_up(low, dtype), last = round_down(below64(high), dtype);
+    if (first <= last)
+        set_bounds(plan, first, last);
+    else /* low == high, or no value of the dtype between them */
+        set_bounds(plan, round_nearest(low, dtype), round_nearest(low, dtype));
+}
+
+NOINLINE static void plan_symmetric_uniform(fi_plan *plan, fi_dtype dtype, double limit)
+{
+    begin(plan, dtype, FI_METHOD_UNIFORM);
+    set_uniform(plan, limit, 0.0);
+    set_bounds(plan, -limit, limit);
+}
+
+/* ---- normal ---- */
+
+typedef struct { double low, high; } ends;
+
+/* z of two elements, by the plan's own kernel; `words` are theirs, one or two each. */
+static ends z_of_words(const fi_plan *plan, const uint32_t words[4])
+{
+    uint32_t padded[FI_WORDS_PADDING] = {words[0], words[1], words[2], words[3]};
+    fi_source source = {0, 0, padded};
+    fi_plan bare = *plan;
+    float z32[2];
+    double z64[2];
+    set_affine(&bare, 1.0, 0.0);
+    set_bounds(&bare, -INFINITE, INFINITE);
+    if (plan->dtype == FI_F64) {
+        fi_current_kernels()->fill[plan->method][FI_F64](&bare, &source, 0, 2, z64);
+        return (ends){z64[0], z64[1]};
+    }
+    fi_current_kernels()->fill[plan->method][FI_F32](&bare, &source, 0, 2, z32);
+    return (ends){z32[0], z32[1]};
+}
+
+/* The outermost words must not fall outside the bounds: what is clamped there piles up. The constants
+ * are rounded, so a few of the last values could; then the constant that rules this end moves inward by
+ * single units in the last place. Two steps are the most that was ever seen; the limit only makes the
+ * loop's end evident. */
+#define MOST_STEPS 64
+
+static void fit_symmetric(fi_plan *plan, double bound)
+{
+    const uint32_t last32[4] = {0x7FFFFFFFu, 0x7FFFFFFFu, 0, 0};
+    const uint32_t last64[4] = {0xFFFFFFFFu, 0x000FFFFFu, 0xFFFFFFFFu, 0x000FFFFFu};
+    const uint32_t *last = plan->dtype == FI_F64 ? last64 : last32;
+    for (int i = 0; i < MOST_STEPS && z_of_words(plan, last).high > bound; i++) {
+        plan->f64.y_scale = smaller64(plan->f64.y_scale);
+        plan->f32.y_scale = smaller32(plan->f32.y_scale);
+        plan->f32.y_offset = plan->f32.y_scale * 0.5f;
+    }
+}
+
+static void fit_asymmetric(fi_plan *plan, double lower, double upper)
+{
+    const uint32_t ends32[4] = {0, 0xFFFFFFFFu, 0, 0};
+    const uint32_t ends64[4] = {0, 0, 0xFFFFFFFFu, 0x000FFFFFu};
+    const uint32_t *words = plan->dtype == FI_F64 ? ends64 : ends32;
+    fi_law32 *f = &plan->f32;
+    fi_law64 *d = &plan->f64;
+    for (int i = 0; i < MOST_STEPS; i++) {
+        const ends z = z_of_words(plan, words);
+        if (z.low < lower) {
+            if (lower < 0.0) {
+                f->lo_offset = greater32(f->lo_offset);
+                d->lo_offset = greater64(d->lo_offset);
+            } else {
+                f->hi_scale = smaller32(f->hi_scale);
+                d->hi_scale = smaller64(d->hi_scale);
+            }
+        }
+        if (z.high > upper) {
+            if (upper > 0.0) {
+                f->hi_offset = greater32(f->hi_offset);
+                d->hi_offset = greater64(d->hi_offset);
+            } else {
+                f->lo_scale = smaller32(f->lo_scale);
+                d->lo_scale = smaller64(d->lo_scale);
+            }
+        }
+        if (z.low >= lower && z.high <= upper)
+            break;
+    }
+}
+
+static void set_symmetric(fi_plan *plan, double bound)
+{
+    const int whole = is_infinite(bound);
+    const double c = whole ? 1.0 : fi_erf_sqrt2(bound), rest = whole ? 0.0 : fi_erfc_sqrt2(bound);
+    plan->method = FI_METHOD_SYMMETRIC;
+    plan->f32.y_scale = (float)(c * 0x1p-31);
+    plan->f32.y_offset = plan->f32.y_scale * 0.5f;
+    plan->f32.q_scale = (float)(c * 0x1p-30);
+    plan->f32.q_offset = (float)(2.0 * rest + c * 0x1p-31);
+    plan->f64.y_scale = c;
+    plan->f64.q_scale = 2.0 * c;
+    plan->f64.q_offset = 2.0 * rest;
+    if (!whole)
+        fit_symmetric(plan, bound);
+}
+
+/* 2 P(Z > x) */
+static double twice_above(double x) { return x >= 0.0 ? fi_erfc_sqrt2(x) : 1.0 + fi_erf_sqrt2(-x); }
+
+/* 2 P(lower < Z < upper) */
+static double twice_between(double lower, double upper)
+{
+    if (lower >= 0.0)
+        return fi_erfc_sqrt2(lower) - fi_erfc_sqrt2(upper);
+    if (upper <= 0.0)
+        return fi_erfc_sqrt2(-upper) - fi_erfc_sqrt2(-lower);
+    return fi_erf_sqrt2(-lower) + fi_erf_sqrt2(upper);
+}
+
+static void set_asymmetric(fi_plan *plan, double lower, double upper, double mass)
+{
+    const double below = 2.0 * twice_above(-lower), above = 2.0 * twice_above(upper);
+    plan->method = FI_METHOD_ASYMMETRIC;
+    plan->f32.lo_scale = plan->f32.hi_scale = (float)(mass * 0x1p-30);
+    plan->f32.lo_offset = (float)(below + mass * 0x1p-31);
+    plan->f32.hi_offset = (float)(above + mass * 0x1p-31);
+    plan->f64.lo_scale = plan->f64.hi_scale = 2.0 * mass;
+    plan->f64.lo_offset = below;
+    plan->f64.hi_offset = above;
+    fit_asymmetric(plan, lower, upper);
+}
+
+/* With middle m and half width h, h max(1, |m|) <= 1/8 or so: the density over its value at m is
+ * exp(-m s - s^2 / 2) = sum of f_n s^n, f_{n+1} = -(m f_n + f_{n-1}) / (n + 1), integrated term by term;
+ * the inverse X(p) obeys X' = U, U' = X U^2, and U = the integral at the middle. */
+static void set_narrow(fi_plan *plan, double lower, double upper, double mean, double std)
+{
+    enum { TERMS = FI_SERIES_TERMS + 1 };
+    const double h = (upper - lower) * 0.5, m = lower + h, mh = m * h, hh = h * h;
+    double before = 0.0, term = 1.0, left = 0.0, right = 0.0;
+    double x[TERMS], u[TERMS], v[TERMS];
+
+    for (int n = 0; n < 2 * TERMS; n++) { /* term = f_n h^n */
+        const double part = term / (n + 1), next = -(mh * term + hh * before) / (n + 1);
+        right = right + part;
+        left = left + (n % 2 ? -part : part);
+        before = term;
+        term = next;
+    }
+    x[0] = m;
+    u[0] = h * (left + right);
+    for (int n = 0; n < TERMS - 1; n++) {
+        double square = 0.0, product = 0.0;
+        for (int j = 0; j <= n; j++)
+            square = square + u[j] * u[n - j];
+        v[n] = square;
+        for (int j = 0; j <= n; j++)
+            product = product + x[j] * v[n - j];
+        u[n + 1] = product / (n + 1);
+        x[n + 1] = u[n] / (n + 1);
+    }
+    plan->method = FI_METHOD_NARROW;
+    plan->f64.centre = left / (left + right);
+    for (int j = 0; j < FI_SERIES_TERMS; j++)
+        plan->f64.series[j] = x[j + 1];
+    set_affine(plan, std, mean + std * m);
+}
+
+static void set_tail(fi_plan *plan, double near, double far, double mean, double std)
+{
+    const double mills = special_mills(near);
+    double rest = 0.0;
+    if (!is_infinite(far))
+        rest = fi_exp(-0.5 * ((far - near) * (far + near))) * special_mills(far) / mills;
+    plan->method = FI_METHOD_TAIL;
+    plan->f64.tail_rest = rest;
+    plan->f64.tail_mass = 1.0 - rest;
+    plan->f64.tail_log = 0.5 * (near * near) - fi_log(special_sqrt2_over_pi() * mills);
+    set_affine(plan, std, mean);
+}
+
+NOINLINE static void plan_normal(fi_plan *plan, fi_dtype dtype, double mean, double std, double lower,
+                                 double upper)
+{
+    const double size = larger(magnitude(lower), magnitude(upper));
+    const double least = magnitude(lower) < magnitude(upper) ? magnitude(lower) : magnitude(upper);
+    const double low = is_infinite(lower) ? lower : mean + std * lower;
+    const double high = is_infinite(upper) ? upper : mean + std * upper;
+    const double mass = twice_between(lower, upper);
+
+    begin(plan, dtype, FI_METHOD_SYMMETRIC);
+    set_closed_bounds(plan, low, high);
+    set_affine(plan, std, mean);
+
+    if (lower == upper) { /* a single point */
+        plan->method = FI_METHOD_UNIFORM;
+        set_uniform(plan, 0.0, low);
+    } else if (lower == -upper && size < 0x1p-30) { /* the density varies by less than 2^-60 */
+        plan->method = FI_METHOD_UNIFORM;
+        set_uniform(plan, std * upper, mean);
+    } else if (lower == -upper) {
+        set_symmetric(plan, upper);
+    } else if (mass >= 0.125) {
+        set_asymmetric(plan, lower, upper, mass);
+    } else if ((upper - lower) * larger(1.0, size) <= 0.25) {
+        set_narrow(plan, lower, upper, mean, std);
+    } else if (least >= 0x1p30) { /* all but 2^-60 of it rounds to the near end */
+        plan->method = FI_METHOD_UNIFORM;
+        set_uniform(plan, 0.0, lower > 0.0 ? low : high);
+    } else if (lower > 0.0) {
+        set_tail(plan, lower, upper, mean, std);
+    } else { /* the lower tail is the upper one mirrored */
+        set_tail(plan, -upper, -lower, mean, -std);
+    }
+}
+
+/* ---- the interface ---- */
+
+void fi_plan_words(fi_plan *plan) { begin(plan, FI_U32, FI_METHOD_WORDS); }
+
+void fi_plan_uniform(fi_plan *plan, fi_dtype dtype, double low, double high)
+{
+    const fpmode before = fpmode_enter();
+    plan_uniform(plan, dtype, low, high);
+    fpmode_leave(before);
+}
+
+void fi_plan_symmetric_uniform(fi_plan *plan, fi_dtype dtype, double limit)
+{
+    const fpmode before = fpmode_enter();
+    plan_symmetric_uniform(plan, dtype, limit);
+    fpmode_leave(before);
+}
+
+void fi_plan_normal(fi_plan *plan, fi_dtype dtype, double mean, double std, double lower, double upper)
+{
+    const fpmode before = fpmode_enter();
+    plan_normal(plan, dtype, mean, std, lower, upper);
+    fpmode_leave(before);
+}

@@ -1,0 +1,145 @@
+/* The vocabulary in AVX2 with FMA and F16C: 8 words, 8 floats or 4 doubles. See simd/README.md. */
+#if !defined(__AVX2__) || !defined(__FMA__) || !defined(__F16C__)
+#error "compile this file with the AVX2 flags of setup.py"
+#endif
+#include <immintrin.h>
+
+#include "../kernels/philox.h"
+
+#define FI_ISA avx2
+#define FI_LANES 8
+#define FI_VECS 4
+#define FI_NEAR32 8
+#define FI_NEAR64 112 /* every half octave: there is no permutation of doubles wide enough to be faster */
+
+typedef __m256i vu;
+typedef __m256 vf;
+typedef __m256d vd;
+typedef struct { vu k0[PHILOX_ROUNDS], k1[PHILOX_ROUNDS]; uint64_t stream; } vkey;
+
+/* bits */
+static inline vu vu_set32(uint32_t x) { return _mm256_set1_epi32((int)x); }
+static inline vu vu_set64(uint64_t x) { return _mm256_set1_epi64x((long long)x); }
+static inline vu vu_load(const uint32_t *p) { return _mm256_loadu_si256((const __m256i *)p); }
+static inline void vu_store(uint32_t *p, vu x) { _mm256_storeu_si256((__m256i *)p, x); }
+static inline vu vu_and(vu a, vu b) { return _mm256_and_si256(a, b); }
+static inline vu vu_andnot(vu a, vu b) { return _mm256_andnot_si256(a, b); }
+static inline vu vu_merge(vu x, vu mask, vu bits) { return _mm256_or_si256(_mm256_and_si256(x, mask), bits); }
+static inline vu vu_shr32(vu x, int n) { return _mm256_srli_epi32(x, n); }
+static inline vu vu_shr64(vu x, int n) { return _mm256_srli_epi64(x, n); }
+static inline vu vu_sub64(vu a, vu b) { return _mm256_sub_epi64(a, b); }
+static inline vf vu_as_f32(vu x) { return _mm256_castsi256_ps(x); }
+static inline vd vu_as_f64(vu x) { return _mm256_castsi256_pd(x); }
+
+/* float32 */
+static inline vf vf_set(float x) { return _mm256_set1_ps(x); }
+static inline vu vf_bits(vf x) { return _mm256_castps_si256(x); }
+static inline vf vf_from_i32(vu x) { return _mm256_cvtepi32_ps(x); }
+static inline vf vf_sub(vf a, vf b) { return _mm256_sub_ps(a, b); }
+static inline vf vf_mul(vf a, vf b) { return _mm256_mul_ps(a, b); }
+static inline vf vf_fma(vf a, vf b, vf c) { return _mm256_fmadd_ps(a, b, c); }
+static inline vf vf_min(vf a, vf b) { return _mm256_min_ps(a, b); }
+static inline vf vf_max(vf a, vf b) { return _mm256_max_ps(a, b); }
+static inline vf vf_flip_sign(vf x, vu s)
+{
+    return _mm256_xor_ps(x, vu_as_f32(vu_and(s, vu_set32(0x80000000u))));
+}
+static inline int vf_any_less(vf a, vf b) { return _mm256_movemask_ps(_mm256_cmp_ps(a, b, _CMP_LT_OQ)) != 0; }
+static inline vf vf_lookup(const float row[32], vu index)
+{
+    return _mm256_i32gather_ps(row, vu_and(index, vu_set32(31)), 4);
+}
+static inline vf vf_lookup_near(const float row[32], vu index)
+{
+    return _mm256_permutevar8x32_ps(_mm256_loadu_ps(row + 24), index);
+}
+static inline void vf_store_f32(float *p, vf x) { _mm256_storeu_ps(p, x); }
+static inline void vf_store_f16(uint16_t *p, vf x)
+{
+    _mm_storeu_si128((__m128i *)p, _mm256_cvtps_ph(x, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC));
+}
+static inline void vf_store_bf16(uint16_t *p, vf x)
+{
+    vu b = vf_bits(x), odd = vu_and(vu_shr32(b, 16), vu_set32(1));
+    vu r = vu_shr32(_mm256_add_epi32(b, _mm256_add_epi32(odd, vu_set32(0x7FFF))), 16);
+    __m128i packed = _mm_packus_epi32(_mm256_castsi256_si128(r), _mm256_extracti128_si256(r, 1));
+    _mm_storeu_si128((__m128i *)p, packed);
+}
+
+/* float64 */
+static inline vd vd_set(double x) { return _mm256_set1_pd(x); }
+static inline vu vd_bits(vd x) { return _mm256_castpd_si256(x); }
+static inline vd vd_sub(vd a, vd b) { return _mm256_sub_pd(a, b); }
+static inline vd vd_add(vd a, vd b) { return _mm256_add_pd(a, b); }
+static inline vd vd_mul(vd a, vd b) { return _mm256_mul_pd(a, b); }
+static inline vd vd_fma(vd a, vd b, vd c) { return _mm256_fmadd_pd(a, b, c); }
+static inline vd vd_min(vd a, vd b) { return _mm256_min_pd(a, b); }
+static inline vd vd_max(vd a, vd b) { return _mm256_max_pd(a, b); }
+static inline vd vd_sqrt(vd x) { return _mm256_sqrt_pd(x); }
+static inline vd vd_flip_sign(vd x, vu s)
+{
+    return _mm256_xor_pd(x, vu_as_f64(vu_and(s, vu_set64(0x8000000000000000u))));
+}
+static inline int vd_any_less(vd a, vd b) { return _mm256_movemask_pd(_mm256_cmp_pd(a, b, _CMP_LT_OQ)) != 0; }
+static inline vd vd_lookup(const double *row, vu index) { return _mm256_i64gather_pd(row, index, 8); }
+static inline vd vd_lookup_near(const double *row, vu index) { return vd_lookup(row, index); }
+static inline void vd_store(double *p, vd x) { _mm256_storeu_pd(p, x); }
+static inline vd vd_from_u32_half(__m128i x)
+{
+    /* The word becomes the low mantissa bits of 2^52 + word. */
+    vu biased = _mm256_or_si256(_mm256_cvtepu32_epi64(x), vu_set64(0x4330000000000000u));
+    return vd_sub(vu_as_f64(biased), vd_set(0x1p52));
+}
+static inline vd vd_from_u32_low(vu x) { return vd_from_u32_half(_mm256_castsi256_si128(x)); }
+static inline vd vd_from_u32_high(vu x) { return vd_from_u32_half(_mm256_extracti128_si256(x, 1)); }
+static inline vf vf_from_f64(vd low, vd high)
+{
+    return _mm256_set_m128(_mm256_cvtpd_ps(high), _mm256_cvtpd_ps(low));
+}
+
+/* Philox with one word of four blocks in each register, in the low halves of 64-bit lanes. The high
+ * halves hold garbage, which neither the multiply nor the final blend looks at. */
+static inline vkey v_key(uint64_t key, uint64_t stream)
+{
+    philox_schedule s = philox_round_keys(key);
+    vkey k;
+    k.stream = stream;
+    for (int r = 0; r < PHILOX_ROUNDS; r++) {
+        k.k0[r] = vu_set64(s.k0[r]);
+        k.k1[r] = vu_set64(s.k1[r]);
+    }
+    return k;
+}
+
+static inline void v_philox(uint64_t block, const vkey *key, vu out[FI_VECS])
+{
+    const vu m0 = vu_set64(PHILOX_M0), m1 = vu_set64(PHILOX_M1);
+    vu c0[2], c1[2], c2[2], c3[2];
+#pragma GCC unroll 2
+    for (int g = 0; g < 2; g++) {
+        /* Lanes hold blocks 0, 2, 1, 3, so that the unpacking below leaves words in order. */
+        c0[g] = _mm256_add_epi64(vu_set64(block), _mm256_set_epi64x(4 * g + 3, 4 * g + 1, 4 * g + 2, 4 * g));
+        c1[g] = vu_shr64(c0[g], 32);
+        c2[g] = vu_set64(key->stream);
+        c3[g] = vu_set64(key->stream >> 32);
+    }
+#pragma GCC unroll 10
+    for (int r = 0; r < PHILOX_ROUNDS; r++) {
+        const vu k0 = key->k0[r], k1 = key->k1[r];
+#pragma GCC unroll 2
+        for (int g = 0; g < 2; g++) {
+            vu p0 = _mm256_mul_epu32(c0[g], m0), p1 = _mm256_mul_epu32(c2[g], m1);
+            c0[g] = _mm256_xor_si256(vu_shr64(p1, 32), _mm256_xor_si256(c1[g], k0));
+            c2[g] = _mm256_xor_si256(vu_shr64(p0, 32), _mm256_xor_si256(c3[g], k1));
+            c1[g] = p1;
+            c3[g] = p0;
+        }
+    }
+#pragma GCC unroll 2
+    for (int g = 0; g < 2; g++) {
+        vu low = _mm256_blend_epi32(c0[g], _mm256_slli_epi64(c1[g], 32), 0xAA);
+        vu high = _mm256_blend_epi32(c2[g], _mm256_slli_epi64(c3[g], 32), 0xAA);
+        out[2 * g] = _mm256_unpacklo_epi64(low, high);
+        out[2 * g + 1] = _mm256_unpackhi_epi64(low, high);
+    }
+}

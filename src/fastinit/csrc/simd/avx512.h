@@ -1,0 +1,135 @@
+/* The vocabulary in AVX-512 (F, BW, DQ, VL): 16 words, 16 floats or 8 doubles. See simd/README.md. */
+#ifndef __AVX512DQ__
+#error "compile this file with the AVX-512 flags of setup.py"
+#endif
+#include <immintrin.h>
+
+#include "../kernels/philox.h"
+
+#define FI_ISA avx512
+#define FI_LANES 16
+#define FI_VECS 8    /* vectors of words that one call of v_philox makes */
+#define FI_NEAR32 16 /* octaves that vf_lookup_near reaches */
+#define FI_NEAR64 16 /* half octaves that vd_lookup_near reaches */
+
+typedef __m512i vu;
+typedef __m512 vf;
+typedef __m512d vd;
+typedef struct { vu round[PHILOX_ROUNDS]; uint64_t stream; } vkey;
+
+/* bits */
+static inline vu vu_set32(uint32_t x) { return _mm512_set1_epi32((int)x); }
+static inline vu vu_set64(uint64_t x) { return _mm512_set1_epi64((long long)x); }
+static inline vu vu_load(const uint32_t *p) { return _mm512_loadu_si512(p); }
+static inline void vu_store(uint32_t *p, vu x) { _mm512_storeu_si512(p, x); }
+static inline vu vu_and(vu a, vu b) { return _mm512_and_si512(a, b); }
+static inline vu vu_andnot(vu a, vu b) { return _mm512_andnot_si512(a, b); }
+static inline vu vu_merge(vu x, vu mask, vu bits) { return _mm512_ternarylogic_epi32(x, mask, bits, 0xEA); }
+static inline vu vu_shr32(vu x, int n) { return _mm512_srli_epi32(x, (unsigned)n); }
+static inline vu vu_shr64(vu x, int n) { return _mm512_srli_epi64(x, (unsigned)n); }
+static inline vu vu_sub64(vu a, vu b) { return _mm512_sub_epi64(a, b); }
+static inline vf vu_as_f32(vu x) { return _mm512_castsi512_ps(x); }
+static inline vd vu_as_f64(vu x) { return _mm512_castsi512_pd(x); }
+
+/* float32 */
+static inline vf vf_set(float x) { return _mm512_set1_ps(x); }
+static inline vu vf_bits(vf x) { return _mm512_castps_si512(x); }
+static inline vf vf_from_i32(vu x) { return _mm512_cvtepi32_ps(x); }
+static inline vf vf_sub(vf a, vf b) { return _mm512_sub_ps(a, b); }
+static inline vf vf_mul(vf a, vf b) { return _mm512_mul_ps(a, b); }
+static inline vf vf_fma(vf a, vf b, vf c) { return _mm512_fmadd_ps(a, b, c); }
+static inline vf vf_min(vf a, vf b) { return _mm512_min_ps(a, b); }
+static inline vf vf_max(vf a, vf b) { return _mm512_max_ps(a, b); }
+static inline vf vf_flip_sign(vf x, vu s)
+{
+    vu r = _mm512_ternarylogic_epi32(vf_bits(x), s, vu_set32(0x80000000u), 0x78);
+    return vu_as_f32(r);
+}
+static inline int vf_any_less(vf a, vf b) { return _mm512_cmp_ps_mask(a, b, _CMP_LT_OQ) != 0; }
+static inline vf vf_lookup(const float row[32], vu index)
+{
+    return _mm512_permutex2var_ps(_mm512_loadu_ps(row), index, _mm512_loadu_ps(row + 16));
+}
+static inline vf vf_lookup_near(const float row[32], vu index)
+{
+    return _mm512_permutexvar_ps(index, _mm512_loadu_ps(row + 16));
+}
+static inline void vf_store_f32(float *p, vf x) { _mm512_storeu_ps(p, x); }
+static inline void vf_store_f16(uint16_t *p, vf x)
+{
+    _mm256_storeu_si256((__m256i *)p, _mm512_cvtps_ph(x, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC));
+}
+static inline void vf_store_bf16(uint16_t *p, vf x)
+{
+    /* Not VCVTNEPS2BF16: it flushes subnormals whatever the mode says. */
+    vu b = vf_bits(x), odd = vu_and(vu_shr32(b, 16), vu_set32(1));
+    vu r = vu_shr32(_mm512_add_epi32(b, _mm512_add_epi32(odd, vu_set32(0x7FFF))), 16);
+    _mm256_storeu_si256((__m256i *)p, _mm512_cvtepi32_epi16(r));
+}
+
+/* float64 */
+static inline vd vd_set(double x) { return _mm512_set1_pd(x); }
+static inline vu vd_bits(vd x) { return _mm512_castpd_si512(x); }
+static inline vd vd_sub(vd a, vd b) { return _mm512_sub_pd(a, b); }
+static inline vd vd_add(vd a, vd b) { return _mm512_add_pd(a, b); }
+static inline vd vd_mul(vd a, vd b) { return _mm512_mul_pd(a, b); }
+static inline vd vd_fma(vd a, vd b, vd c) { return _mm512_fmadd_pd(a, b, c); }
+static inline vd vd_min(vd a, vd b) { return _mm512_min_pd(a, b); }
+static inline vd vd_max(vd a, vd b) { return _mm512_max_pd(a, b); }
+static inline vd vd_sqrt(vd x) { return _mm512_sqrt_pd(x); }
+static inline vd vd_flip_sign(vd x, vu s)
+{
+    vu r = _mm512_ternarylogic_epi64(vd_bits(x), s, vu_set64(0x8000000000000000u), 0x78);
+    return vu_as_f64(r);
+}
+static inline int vd_any_less(vd a, vd b) { return _mm512_cmp_pd_mask(a, b, _CMP_LT_OQ) != 0; }
+static inline vd vd_lookup(const double *row, vu index) { return _mm512_i64gather_pd(index, row, 8); }
+static inline vd vd_lookup_near(const double *last16, vu index)
+{
+    return _mm512_permutex2var_pd(_mm512_loadu_pd(last16), index, _mm512_loadu_pd(last16 + 8));
+}
+static inline void vd_store(double *p, vd x) { _mm512_storeu_pd(p, x); }
+static inline vd vd_from_u32_low(vu x) { return _mm512_cvtepu32_pd(_mm512_castsi512_si256(x)); }
+static inline vd vd_from_u32_high(vu x) { return _mm512_cvtepu32_pd(_mm512_extracti64x4_epi64(x, 1)); }
+static inline vf vf_from_f64(vd low, vd high)
+{
+    return _mm512_insertf32x8(_mm512_castps256_ps512(_mm512_cvtpd_ps(low)), _mm512_cvtpd_ps(high), 1);
+}
+
+/* Philox with whole blocks in 128-bit lanes, kept as (c0, c3, c2, c1): one multiply gives both products
+ * in place, one merge-masked three-way exclusive or does all the mixing, one shuffle the permutation. */
+static inline vkey v_key(uint64_t key, uint64_t stream)
+{
+    philox_schedule s = philox_round_keys(key);
+    vkey k;
+    k.stream = stream;
+    for (int r = 0; r < PHILOX_ROUNDS; r++)
+        k.round[r] = _mm512_broadcast_i32x4(_mm_set_epi32((int)s.k0[r], 0, (int)s.k1[r], 0));
+    return k;
+}
+
+static inline void v_philox(uint64_t block, const vkey *key, vu out[FI_VECS])
+{
+    const vu multipliers = _mm512_set1_epi64((long long)PHILOX_M0);
+    const vu m = _mm512_mask_set1_epi64(multipliers, 0xAA, (long long)PHILOX_M1);
+    const vu base = _mm512_mask_set1_epi64(_mm512_set1_epi64((long long)block), 0xAA, (long long)key->stream);
+    vu x[FI_VECS];
+#pragma GCC unroll 8
+    for (int j = 0; j < FI_VECS; j++) {
+        vu counter = _mm512_add_epi64(base, _mm512_set_epi64(0, 4 * j + 3, 0, 4 * j + 2, 0, 4 * j + 1, 0, 4 * j));
+        x[j] = _mm512_shuffle_epi32(counter, 0x6C);
+    }
+#pragma GCC unroll 10
+    for (int r = 0; r < PHILOX_ROUNDS; r++) {
+        const vu k = key->round[r];
+#pragma GCC unroll 8
+        for (int j = 0; j < FI_VECS; j++) {
+            vu p = _mm512_mul_epu32(x[j], m);
+            p = _mm512_mask_ternarylogic_epi32(p, 0xAAAA, x[j], k, 0x96);
+            x[j] = r < PHILOX_ROUNDS - 1 ? _mm512_shuffle_epi32(p, 0x93) : _mm512_shuffle_epi32(p, 0x1B);
+        }
+    }
+#pragma GCC unroll 8
+    for (int j = 0; j < FI_VECS; j++)
+        out[j] = x[j];
+}
