@@ -33,6 +33,7 @@ class BuildKernels(build_ext):
     """Compile csrc/isa/*.c apart, and say plainly when nothing can be compiled."""
 
     def build_extension(self, ext):
+        ext.define_macros.append(("FASTINIT_VERSION", f'"{self.distribution.get_version()}"'))
         try:
             ext.extra_objects = [
                 self.compiler.compile(

@@ -1,0 +1,58 @@
+"""Initialize neural networks on the CPU: fast, and with the same bits on every machine."""
+
+from ._fans import fans
+from .initializers import (
+    constant,
+    dirac,
+    get,
+    glorot_normal,
+    glorot_uniform,
+    he_normal,
+    he_uniform,
+    identity,
+    kaiming_normal,
+    kaiming_uniform,
+    lecun_normal,
+    lecun_uniform,
+    normal,
+    ones,
+    sparse,
+    truncated_normal,
+    uniform,
+    variance_scaling,
+    xavier_normal,
+    xavier_uniform,
+    zeros,
+)
+from .keys import Key
+from .runtime import __version__, available_isas, info, isa
+
+__all__ = [
+    "Key",
+    "__version__",
+    "available_isas",
+    "constant",
+    "dirac",
+    "fans",
+    "get",
+    "glorot_normal",
+    "glorot_uniform",
+    "he_normal",
+    "he_uniform",
+    "identity",
+    "info",
+    "isa",
+    "kaiming_normal",
+    "kaiming_uniform",
+    "lecun_normal",
+    "lecun_uniform",
+    "normal",
+    "ones",
+    "sparse",
+    "truncated_normal",
+    "uniform",
+    "variance_scaling",
+    "xavier_normal",
+    "xavier_uniform",
+    "zeros",
+]

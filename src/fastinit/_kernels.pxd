@@ -2,6 +2,10 @@
 from libc.stdint cimport int64_t, uint32_t, uint64_t
 
 
+cdef extern from *:
+    const char *FASTINIT_VERSION  # given by setup.py
+
+
 cdef extern from "fastinit.h" nogil:
     ctypedef enum fi_dtype:
         FI_F32

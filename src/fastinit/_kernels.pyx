@@ -3,6 +3,8 @@
 from cpython.buffer cimport PyBUF_C_CONTIGUOUS, PyBUF_WRITABLE, PyBuffer_Release, PyObject_GetBuffer
 
 
+VERSION = FASTINIT_VERSION.decode()
+
 # The codes of the dtypes that a Plan is made for.
 FLOAT32 = FI_F32
 FLOAT16 = FI_F16

@@ -1,0 +1,369 @@
+"""Every check of an argument, and every error sentence.
+
+A sentence says what must hold, then what came. The functions raise; they never convert silently and
+never write.
+"""
+
+from __future__ import annotations
+
+import math
+import operator
+from collections.abc import Iterable, Sequence
+from functools import lru_cache
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from . import _kernels
+
+Block = tuple[tuple[int, int], ...]
+
+_MAX_BYTES = 1 << 63
+
+
+class Target(NamedTuple):
+    """What a call fills: all that can be known before anything is allocated or drawn."""
+
+    shape: tuple[int, ...]  # of the whole tensor
+    block: Block | None  # the part of it that is wanted, None for all
+    dtype: DType
+    out: np.ndarray | None
+
+    def array(self) -> np.ndarray:
+        """The array to fill: the caller's, or a new one."""
+        if self.out is not None:
+            return self.out
+        return np.empty(self.block_shape, self.dtype.numpy)
+
+    @property
+    def block_shape(self) -> tuple[int, ...]:
+        if self.block is None:
+            return self.shape
+        return tuple([stop - start for start, stop in self.block])
+
+
+class DType(NamedTuple):
+    """A dtype that fastinit fills."""
+
+    numpy: np.dtype
+    code: int  # of the kernels
+    largest: float  # its largest finite value
+    reach: float  # no standard normal of this dtype's kernels lies further out
+
+
+_DTYPES = {
+    np.dtype(np.float32): DType(np.dtype(np.float32), _kernels.FLOAT32, float(np.finfo(np.float32).max), 6.34),
+    np.dtype(np.float64): DType(np.dtype(np.float64), _kernels.FLOAT64, float(np.finfo(np.float64).max), 8.3),
+    np.dtype(np.float16): DType(np.dtype(np.float16), _kernels.FLOAT16, 65504.0, 6.34),
+}
+_FLOAT32 = _DTYPES[np.dtype(np.float32)]
+_DTYPE_NAMES = "float32, float64, float16 or bfloat16"
+
+
+def check_target(shape: Any, dtype: Any, out: Any, index: Any, threads: Any) -> Target:
+    """Check the arguments that every initializer takes, but for the seed."""
+    if threads is not None:
+        check_threads(threads)
+    checked = check_shape(shape)
+    if dtype is None:
+        kind = _FLOAT32 if out is None else check_dtype(getattr(out, "dtype", None), "out.dtype")
+    else:
+        kind = check_dtype(dtype)
+    # NumPy, too, leaves zeros out of this product.
+    if math.prod([n for n in checked if n]) * kind.numpy.itemsize >= _MAX_BYTES:
+        raise ValueError(f"`shape` must describe fewer than 2**63 bytes. Received: shape={shape}, dtype={kind.numpy}")
+    block = None if index is None else check_index(index, checked)
+    target = Target(checked, block, kind, out)
+    if out is not None:
+        check_out(out, kind, target.block_shape)
+    return target
+
+
+def check_shape(shape: Any) -> tuple[int, ...]:
+    if type(shape) is tuple:
+        for n in shape:
+            if type(n) is not int or n < 0:
+                break
+        else:
+            if len(shape) <= 32:
+                return shape
+    if isinstance(shape, (bool, float, str, bytes)) or (
+        not isinstance(shape, (int, np.integer)) and not isinstance(shape, Iterable)
+    ):
+        raise TypeError(f"`shape` must be an int or a sequence of ints. Received: shape={shape!r}")
+    sizes = shape if isinstance(shape, Iterable) else (shape,)
+    result = []
+    for n in sizes:
+        if not _is_int(n):
+            raise TypeError(f"`shape` must be an int or a sequence of ints. Received: shape={shape!r}")
+        if n < 0:
+            raise ValueError(f"`shape` must hold no negative size. Received: shape={shape!r}")
+        result.append(operator.index(n))
+    if len(result) > 32:
+        raise ValueError(f"`shape` must have at most 32 axes. Received: {len(result)} axes")
+    return tuple(result)
+
+
+def check_dtype(dtype: Any, name: str = "dtype") -> DType:
+    try:
+        return _resolve_dtype(dtype, name)
+    except TypeError as error:
+        if "unhashable" not in str(error):
+            raise
+        raise TypeError(f"`{name}` must be {_DTYPE_NAMES}. Received: {dtype!r}") from None
+
+
+@lru_cache(maxsize=64)
+def _resolve_dtype(dtype: Any, name: str) -> DType:
+    if isinstance(dtype, str) and dtype == "bfloat16":
+        try:
+            import ml_dtypes
+        except ImportError as error:
+            raise ImportError(
+                "dtype 'bfloat16' needs the package ml_dtypes: pip install 'fastinit[bfloat16]'"
+            ) from error
+        dtype = ml_dtypes.bfloat16
+    if dtype is None:  # np.dtype(None) would be float64
+        raise TypeError(f"`{name}` must be {_DTYPE_NAMES}. Received: None")
+    try:
+        resolved = np.dtype(dtype)
+    except TypeError:
+        raise TypeError(f"`{name}` must be {_DTYPE_NAMES}. Received: {dtype!r}") from None
+    if resolved in _DTYPES:
+        return _DTYPES[resolved]
+    if resolved.name == "bfloat16" and resolved.itemsize == 2:
+        return DType(resolved, _kernels.BFLOAT16, float.fromhex("0x1.fep127"), 6.34)
+    raise TypeError(f"`{name}` must be {_DTYPE_NAMES} in native byte order. Received: {resolved!r}")
+
+
+def check_out(out: Any, dtype: DType, shape: tuple[int, ...]) -> None:
+    if not isinstance(out, np.ndarray):
+        raise TypeError(f"`out` must be a NumPy array. Received: {type(out).__name__}")
+    if out.dtype != dtype.numpy:
+        raise TypeError(f"`out` must have dtype {dtype.numpy}. Received: {out.dtype!r}")
+    if out.shape != shape:
+        raise ValueError(f"`out` must have shape {shape}. Received: {out.shape}")
+    flags = out.flags
+    if not flags.writeable:
+        raise ValueError("`out` must be writable. Received: a read-only array")
+    if not flags.c_contiguous:
+        raise ValueError(f"`out` must be C-contiguous. Received: strides {out.strides}")
+    if not flags.aligned:
+        raise ValueError("`out` must be aligned to its dtype. Received: an unaligned array")
+
+
+def check_index(index: Any, shape: tuple[int, ...]) -> Block:
+    if not isinstance(index, tuple) or not all(isinstance(part, slice) for part in index):
+        raise TypeError(f"`index` must be a tuple of slices. Received: index={index!r}")
+    if len(index) != len(shape):
+        raise ValueError(f"`index` must hold one slice for each of {len(shape)} axes. Received: index={index!r}")
+    block = []
+    for axis, (part, size) in enumerate(zip(index, shape, strict=True)):
+        if part.step is not None and (not _is_int(part.step) or part.step != 1):
+            raise ValueError(f"`index` must have step 1. Received: {part} on axis {axis}")
+        start = _slice_end(part.start, 0, size, part)
+        stop = _slice_end(part.stop, size, size, part)
+        if not 0 <= start <= stop <= size:
+            raise ValueError(
+                f"`index` must lie inside the shape: 0 <= start <= stop <= {size} on axis {axis}. Received: {part}"
+            )
+        block.append((start, stop))
+    return tuple(block)
+
+
+def _slice_end(end: Any, default: int, size: int, part: slice) -> int:
+    if end is None:
+        return default
+    if not _is_int(end):
+        raise TypeError(f"`index` must hold slices of ints. Received: {part}")
+    position = operator.index(end)
+    return position + size if position < 0 else position
+
+
+def check_threads(threads: Any) -> int:
+    if not _is_int(threads):
+        raise TypeError(f"`threads` must be None or an int. Received: threads={threads!r}")
+    if threads < 1:
+        raise ValueError(f"`threads` must be >= 1. Received: threads={threads}")
+    return int(threads)
+
+
+def check_axes(ndim: int, **axes: Any) -> list[tuple[int, ...]]:
+    """Non-negative axes of each keyword, none of them named twice."""
+    result: list[tuple[int, ...]] = []
+    for name, value in axes.items():
+        parts = value if isinstance(value, Sequence) and not isinstance(value, str) else (value,)
+        checked = []
+        for axis in parts:
+            if not _is_int(axis):
+                raise TypeError(f"`{name}` must be an int or a sequence of ints. Received: {name}={value!r}")
+            if not -ndim <= axis < ndim:
+                raise ValueError(f"`{name}` must name axes of a {ndim}-D shape. Received: {name}={value!r}")
+            checked.append(operator.index(axis) % ndim)
+        result.append(tuple(checked))
+    every = [axis for group in result for axis in group]
+    if len(set(every)) != len(every):
+        received = ", ".join(f"{name}={value!r}" for name, value in axes.items())
+        raise ValueError(f"no axis of a {ndim}-D shape may be named twice. Received: {received}")
+    return result
+
+
+def check_number(name: str, value: Any) -> float:
+    """A finite float."""
+    number = _real(name, value)
+    if not math.isfinite(number):
+        raise ValueError(f"`{name}` must be finite. Received: {name}={value}")
+    return number
+
+
+def check_std(value: Any) -> float:
+    number = _real("std", value)
+    if not 0.0 <= number < math.inf:
+        raise ValueError(f"`std` must be finite and >= 0. Received: std={value}")
+    return number
+
+
+def check_scale(value: Any) -> float:
+    number = _real("scale", value)
+    if not 0.0 < number < math.inf:
+        raise ValueError(f"`scale` must be finite and > 0. Received: scale={value}")
+    return number
+
+
+def check_fraction(name: str, value: Any) -> float:
+    number = _real(name, value)
+    if not 0.0 <= number <= 1.0:
+        raise ValueError(f"`{name}` must lie in [0, 1]. Received: {name}={value}")
+    return number
+
+
+def check_positive_int(name: str, value: Any) -> int:
+    if not _is_int(value):
+        raise TypeError(f"`{name}` must be an int. Received: {name}={value!r}")
+    if value < 1:
+        raise ValueError(f"`{name}` must be >= 1. Received: {name}={value}")
+    return int(value)
+
+
+def check_interval(low: Any, high: Any, dtype: DType) -> tuple[float, float]:
+    """Ends of a uniform distribution."""
+    first, last = check_number("low", low), check_number("high", high)
+    if first > last:
+        raise ValueError(f"`low` must be <= `high`. Received: low={low}, high={high}")
+    check_fits(max(abs(first), abs(last)), f"low={low}, high={high}", dtype)
+    return first, last
+
+
+def check_bounds(lower: Any, upper: Any) -> tuple[float, float]:
+    """Bounds of a truncated normal in units of its std, finite or not."""
+    first, last = _real("lower", lower), _real("upper", upper)
+    if not first <= last or first == math.inf or last == -math.inf:
+        raise ValueError(f"`lower` must be <= `upper`, and neither NaN. Received: lower={lower}, upper={upper}")
+    return first, last
+
+
+def check_normal_fits(mean: float, std: float, lower: float, upper: float, dtype: DType) -> None:
+    """No value that can come out may be infinite in the dtype."""
+    ends = (_end(mean, std, lower, -upper, dtype), _end(mean, std, upper, lower, dtype))
+    check_fits(max(ends), f"mean={mean}, std={std}, lower={lower}, upper={upper}", dtype)
+
+
+def _end(mean: float, std: float, bound: float, other: float, dtype: DType) -> float:
+    """How far out one end reaches; `other` is the other bound, seen from this end's side."""
+    if not math.isinf(bound):
+        return abs(mean + std * bound)
+    # As far as the words resolve a tail; from a bound inside that tail, correspondingly further.
+    reach = dtype.reach if other <= 0.0 else math.hypot(dtype.reach + 0.5, other)
+    return abs(mean) + std * reach
+
+
+def check_fits(magnitude: float, received: str, dtype: DType) -> None:
+    if not magnitude <= dtype.largest:
+        raise ValueError(
+            f"every value must be finite in {dtype.numpy}, at most {dtype.largest:.6g}. Received: {received}"
+        )
+
+
+def check_rank(shape: tuple[int, ...], least: int, most: int, what: str) -> None:
+    if not least <= len(shape) <= most:
+        raise ValueError(f"{what}. Received: shape={shape}")
+
+
+def check_choice(name: str, value: Any, choices: Sequence[str], hint: str = "") -> None:
+    if value not in choices:
+        raise ValueError(f"`{name}` must be one of {', '.join(choices)}. {hint}Received: {name}={value!r}")
+
+
+def check_constant(value: Any, shape: tuple[int, ...], dtype: DType) -> np.ndarray:
+    """`value` as an array that broadcasts to the shape, each element representable."""
+    array = np.asarray(value)
+    if array.dtype.kind not in "fiu" and not is_dtype_supported(array.dtype):
+        raise TypeError(f"`value` must be a real number or an array of them. Received: value={value!r}")
+    try:
+        broadcast = np.broadcast_to(array, shape)
+    except ValueError:
+        raise ValueError(f"`value` must broadcast to shape {shape}. Received: an array of shape {array.shape}") from None
+    wide = array.astype(np.float64)
+    finite = np.abs(wide[np.isfinite(wide)])
+    if finite.size:
+        check_fits(float(finite.max()), f"value={value!r}", dtype)
+    return broadcast
+
+
+def is_dtype_supported(dtype: np.dtype) -> bool:
+    return dtype in _DTYPES or dtype.name == "bfloat16"
+
+
+def unknown_name(name: Any, names: Iterable[str]) -> Exception:
+    if not isinstance(name, str):
+        return TypeError(f"an initializer's name must be a str. Received: {name!r}")
+    return ValueError(f"an initializer's name must be one of {', '.join(sorted(names))}. Received: {name!r}")
+
+
+def bad_seed(seed: Any) -> TypeError:
+    return TypeError(
+        "`seed` must be None, an int, a fastinit.Key, or a numpy.random SeedSequence, Generator or BitGenerator. "
+        f"Received: {seed!r}"
+    )
+
+
+def bad_seed_range(seed: int) -> ValueError:
+    return ValueError(f"`seed` must lie in [0, 2**64). Received: seed={seed}")
+
+
+def bad_key_part(part: Any) -> TypeError:
+    if part is None:
+        return TypeError("`child` must be given at least one part. Received: none")
+    return TypeError(f"a part of a key's path must be a str, an int or bytes. Received: {part!r}")
+
+
+def unknown_isa(name: str, names: Iterable[str]) -> ImportError:
+    return ImportError(f"FASTINIT_ISA must name one of {', '.join(names)}. Received: {name!r}, an unknown name")
+
+
+def isa_not_compiled(name: str, names: Iterable[str]) -> ImportError:
+    return ImportError(
+        f"FASTINIT_ISA={name}: this build of fastinit has no {name} kernels compiled in. "
+        f"It can run here: {', '.join(names)}"
+    )
+
+
+def isa_not_runnable(name: str, names: Iterable[str]) -> ImportError:
+    return ImportError(
+        f"FASTINIT_ISA={name}: this machine cannot run {name} instructions. It can run: {', '.join(names)}"
+    )
+
+
+def _is_int(value: Any) -> bool:
+    return isinstance(value, (int, np.integer)) and not isinstance(value, bool)
+
+
+def _real(name: str, value: Any) -> float:
+    if type(value) is float:
+        return value
+    if isinstance(value, (bool, np.bool_)) or not isinstance(value, (int, float, np.integer, np.floating)):
+        raise TypeError(f"`{name}` must be a real number. Received: {name}={value!r}")
+    try:
+        return float(value)
+    except OverflowError:
+        raise ValueError(f"`{name}` must be finite. Received: {name}={value}") from None

@@ -1,0 +1,179 @@
+"""Keys of the random stream, and everything that a ``seed`` may be.
+
+A stream is named by two 64-bit numbers, Philox's key and the upper half of its counter. docs/stream.md
+specifies how each kind of seed becomes such a pair.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from typing import Any
+
+import numpy as np
+
+from ._validation import bad_key_part, bad_seed, bad_seed_range
+
+_LIMIT = 1 << 64
+_PERSON = b"fastinit.v1"
+
+
+class Key:
+    """The name of one stream of random numbers.
+
+    A key is a value: immutable, hashable, comparable, picklable, and the same on every machine. It is
+    passed as ``seed=``; the same key always gives the same numbers. `child` derives the keys of a
+    model's tensors from one, by name, so that adding, removing or reordering tensors changes no other.
+
+    Parameters
+    ----------
+    seed : int, numpy.random.SeedSequence, Generator or BitGenerator, Key, or None
+        As in every initializer: an int in [0, 2**64) is the Philox key itself; None takes fresh
+        entropy from the operating system; a generator is advanced.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If `seed` is of another kind (a bool is no seed) or out of range.
+
+    Examples
+    --------
+    >>> import fastinit
+    >>> key = fastinit.Key(0)
+    >>> key.child("encoder", 0, "kernel") == key.child("encoder").child(0).child("kernel")
+    True
+    >>> w = fastinit.he_normal((784, 128), seed=key.child("encoder.kernel"))
+    """
+
+    __slots__ = ("key", "stream")
+    key: int
+    stream: int
+
+    def __init__(self, seed: Any = None) -> None:
+        key, stream = key_and_stream(seed)
+        object.__setattr__(self, "key", key)
+        object.__setattr__(self, "stream", stream)
+
+    @classmethod
+    def from_words(cls, key: int, stream: int) -> Key:
+        """The key with these two 64-bit numbers, as `Key.key` and `Key.stream` give them.
+
+        Examples
+        --------
+        >>> from fastinit import Key
+        >>> Key.from_words(7, 0) == Key(7)
+        True
+        """
+        self = cls.__new__(cls)
+        object.__setattr__(self, "key", _checked_word(key))
+        object.__setattr__(self, "stream", _checked_word(stream))
+        return self
+
+    def child(self, *parts: str | int | bytes) -> Key:
+        """Derive a key from this one along a path of names and numbers.
+
+        Each part is folded in with BLAKE2b, typed and with its length, so that ``child("1")`` differs
+        from ``child(1)`` and ``child("a", "b")`` from ``child("ab")``. By convention the tensor named
+        "a.b.c" uses ``Key(seed).child("a.b.c")``, the whole name as one string.
+
+        Parameters
+        ----------
+        *parts : str, int or bytes
+            At least one; ints of any size and sign.
+
+        Raises
+        ------
+        TypeError
+            If there is no part, or one of another type (a bool is none of these).
+
+        Examples
+        --------
+        >>> from fastinit import Key
+        >>> Key(0).child("encoder").child(0) == Key(0).child("encoder", 0)
+        True
+        """
+        if not parts:
+            raise bad_key_part(None)
+        key, stream = self.key, self.stream
+        for part in parts:
+            tag, payload = _encode(part)
+            message = b"".join(
+                (
+                    key.to_bytes(8, "little"),
+                    stream.to_bytes(8, "little"),
+                    tag,
+                    len(payload).to_bytes(8, "little"),
+                    payload,
+                )
+            )
+            digest = hashlib.blake2b(message, digest_size=16, person=_PERSON).digest()
+            key, stream = int.from_bytes(digest[:8], "little"), int.from_bytes(digest[8:], "little")
+        return Key.from_words(key, stream)
+
+    def __setattr__(self, name: str, value: object) -> None:
+        raise AttributeError("a Key is immutable")
+
+    def __delattr__(self, name: str) -> None:
+        raise AttributeError("a Key is immutable")
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Key):
+            return NotImplemented
+        return (self.key, self.stream) == (other.key, other.stream)
+
+    def __hash__(self) -> int:
+        return hash((self.key, self.stream))
+
+    def __reduce__(self) -> tuple[Any, tuple[int, int]]:
+        return Key.from_words, (self.key, self.stream)
+
+    def __repr__(self) -> str:
+        if self.stream == 0:
+            return f"Key({self.key})"
+        return f"Key.from_words({self.key:#018x}, {self.stream:#018x})"
+
+
+def key_and_stream(seed: Any) -> tuple[int, int]:
+    """The stream that a ``seed`` names: (Philox key, upper counter half)."""
+    if type(seed) is int:
+        if 0 <= seed < _LIMIT:
+            return seed, 0
+        raise bad_seed_range(seed)
+    if isinstance(seed, Key):
+        return seed.key, seed.stream
+    if seed is None:
+        entropy = os.urandom(16)
+        return int.from_bytes(entropy[:8], "little"), int.from_bytes(entropy[8:], "little")
+    if isinstance(seed, (int, np.integer)) and not isinstance(seed, bool):
+        return key_and_stream(int(seed))
+    if isinstance(seed, np.random.SeedSequence):
+        key, stream = seed.generate_state(2, np.uint64)
+        return int(key), int(stream)
+    if isinstance(seed, np.random.Generator):
+        seed = seed.bit_generator
+    if isinstance(seed, np.random.BitGenerator):
+        # One call for all four, so that its lock covers them together.
+        a, b, c, d = (int(word) & 0xFFFFFFFF for word in seed.random_raw(4))
+        return a | b << 32, c | d << 32
+    raise bad_seed(seed)
+
+
+def _checked_word(word: int) -> int:
+    if isinstance(word, bool) or not isinstance(word, (int, np.integer)):
+        raise bad_seed(word)
+    if not 0 <= word < _LIMIT:
+        raise bad_seed_range(int(word))
+    return int(word)
+
+
+def _encode(part: str | int | bytes) -> tuple[bytes, bytes]:
+    if isinstance(part, str):
+        return b"s", part.encode()
+    if isinstance(part, bytes):
+        return b"b", part
+    if isinstance(part, (int, np.integer)) and not isinstance(part, bool):
+        number = int(part)
+        # The shortest two's complement: one bit for the sign beside those of the number.
+        bits = (number if number >= 0 else ~number).bit_length() + 1
+        return b"i", number.to_bytes((bits + 7) // 8, "little", signed=True)
+    raise bad_key_part(part)

@@ -1,0 +1,90 @@
+"""What runs: version, instruction sets, threads."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+try:
+    from . import _kernels
+except ImportError as error:
+    raise ImportError(
+        "fastinit's compiled kernels cannot be imported; install the package (pip install .) for this Python"
+    ) from error
+from ._validation import isa_not_compiled, isa_not_runnable, unknown_isa
+
+__version__: str = _kernels.VERSION
+
+
+def isa() -> str:
+    """Name the instruction set whose kernels are in use.
+
+    It is the best one that the processor and its operating system can run, or the one that the
+    environment variable ``FASTINIT_ISA`` named when fastinit was imported. No result depends on it.
+
+    Examples
+    --------
+    >>> import fastinit
+    >>> fastinit.isa() in fastinit.available_isas()
+    True
+    """
+    return _kernels.current_isa()
+
+
+def available_isas() -> tuple[str, ...]:
+    """Name the instruction sets that are compiled in and can run here, best last.
+
+    Each of these is a value that ``FASTINIT_ISA`` may have.
+
+    Examples
+    --------
+    >>> import fastinit
+    >>> fastinit.available_isas()[0]
+    'scalar'
+    """
+    return tuple(name for name, compiled, runnable in _kernels.isas() if compiled and runnable)
+
+
+def info() -> dict[str, Any]:
+    """Tell what this installation is and what it runs.
+
+    Returns
+    -------
+    dict
+        ``version``; ``isa``, the instruction set in use; ``compiled`` and ``runnable``, the names of
+        those that this build holds and that this machine can run; ``threads``, how many threads a
+        call uses at most.
+
+    Examples
+    --------
+    >>> import fastinit
+    >>> fastinit.info()["isa"] == fastinit.isa()
+    True
+    """
+    isas = _kernels.isas()
+    return {
+        "version": __version__,
+        "isa": isa(),
+        "compiled": tuple(name for name, compiled, _ in isas if compiled),
+        "runnable": tuple(name for name, _, runnable in isas if runnable),
+        "threads": 1,
+    }
+
+
+def _choose_isa(wanted: str | None) -> None:
+    available = available_isas()
+    if not wanted:
+        _kernels.use_isa(available[-1])
+        return
+    known = {name: (compiled, runnable) for name, compiled, runnable in _kernels.isas()}
+    if wanted not in known:
+        raise unknown_isa(wanted, known)
+    compiled, runnable = known[wanted]
+    if not compiled:
+        raise isa_not_compiled(wanted, available)
+    if not runnable:
+        raise isa_not_runnable(wanted, available)
+    _kernels.use_isa(wanted)
+
+
+_choose_isa(os.environ.get("FASTINIT_ISA"))
