@@ -15,14 +15,18 @@ CSRC = "src/fastinit/csrc"
 MACHINE = platform.machine().lower()
 X86_64, AARCH64 = MACHINE in ("x86_64", "amd64"), MACHINE in ("aarch64", "arm64")
 
-# The instruction sets of this architecture and the flags that only csrc/isa/<name>.c gets.
-ISA_FLAGS = {"scalar": []}
-if X86_64:
-    ISA_FLAGS["avx2"] = ["-mavx2", "-mfma", "-mf16c"]
-    ISA_FLAGS["avx512"] = ["-mavx512f", "-mavx512bw", "-mavx512dq", "-mavx512vl", "-mfma", "-mf16c"]
+# The instruction sets of each architecture and the flags that only csrc/isa/<name>.c gets.
+ISA_FLAGS = {
+    "x86_64": {
+        "scalar": [],
+        "avx2": ["-mavx2", "-mfma", "-mf16c"],
+        "avx512": ["-mavx512f", "-mavx512bw", "-mavx512dq", "-mavx512vl", "-mfma", "-mf16c"],
+    },
+    "aarch64": {"scalar": [], "neon": []},
+}
 
 # No fast-math of any kind and no contraction: the bits depend on it (docs/stream.md).
-FLAGS = ["-std=c11", "-O3", "-ffp-contract=off", "-fno-math-errno", "-fvisibility=hidden", "-Wall", "-Wextra"]
+FLAGS = ["-std=c11", "-O3", "-ffp-contract=off", "-fno-math-errno", "-fvisibility=hidden", "-g0", "-Wall", "-Wextra"]
 # FASTINIT_SANITIZE=address,undefined builds with sanitizers; see CONTRIBUTING.md.
 SANITIZE = os.environ.get("FASTINIT_SANITIZE")
 if SANITIZE:
@@ -42,7 +46,7 @@ class BuildKernels(build_ext):
                     extra_postargs=FLAGS + flags,
                     depends=ext.depends,
                 )[0]
-                for name, flags in ISA_FLAGS.items()
+                for name, flags in ISA_FLAGS["aarch64" if AARCH64 else "x86_64"].items()
             ]
             super().build_extension(ext)
         except CompileError as error:
@@ -53,9 +57,7 @@ class BuildKernels(build_ext):
 
 
 if not (X86_64 or AARCH64) or sys.maxsize < 2**32 or sys.byteorder != "little" or sys.platform == "win32":
-    sys.exit(
-        f"fastinit: builds on 64-bit x86 and Arm under Linux and macOS. This is {MACHINE} under {sys.platform}."
-    )
+    sys.exit(f"fastinit: builds on 64-bit x86 and Arm under Linux and macOS. This is {MACHINE} under {sys.platform}.")
 
 os.chdir(Path(__file__).parent)
 extension = Extension(

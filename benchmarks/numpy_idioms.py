@@ -2,20 +2,17 @@
 
 The choices were measured: SFC64 is NumPy's fastest generator for normals and level with PCG64 for
 uniforms; drawing float32 into `out=` beats drawing float64 and converting; and working in blocks that
-stay in the cache saves the passes over memory that scaling and redrawing would cost (a fifth of the
-time for a large truncated normal).
+stay in the cache saves the passes over memory that scaling and redrawing would cost, up to a quarter
+of the time of a large truncated normal.
 """
 
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Sequence
 
 import numpy as np
-from numpy.typing import NDArray
-
-Array = NDArray[Any]
+from harness import Array, Shape
 
 BLOCK = 1 << 16
-# std of the standard normal cut off at +-2
+# The std of a standard normal that is cut off at -2 and 2.
 TRUNCATED_STD = 0.87962566103423978
 
 
@@ -23,39 +20,44 @@ def generator(seed: int = 0) -> np.random.Generator:
     return np.random.Generator(np.random.SFC64(seed))
 
 
-def _blocks(values: Array) -> Iterator[Array]:
-    flat = values.reshape(-1)
-    for start in range(0, flat.size, BLOCK):
-        yield flat[start : start + BLOCK]
-
-
-def uniform(rng: np.random.Generator, out: Array, low: float, high: float) -> Array:
-    for block in _blocks(out):
+def uniform(rng: np.random.Generator, shape: Shape, low: float, high: float, *, out: Array | None = None) -> Array:
+    values = np.empty(shape, np.float32) if out is None else out
+    for block in _blocks(values):
         rng.random(dtype=np.float32, out=block)
-        block *= np.float32(high - low)
-        block += np.float32(low)
-    return out
+        block *= high - low
+        block += low
+    return values
 
 
-def normal(rng: np.random.Generator, out: Array, std: float) -> Array:
-    for block in _blocks(out):
+def normal(rng: np.random.Generator, shape: Shape, std: float, *, out: Array | None = None) -> Array:
+    values = np.empty(shape, np.float32) if out is None else out
+    for block in _blocks(values):
         rng.standard_normal(dtype=np.float32, out=block)
-        block *= np.float32(std)
-    return out
+        block *= std
+    return values
 
 
-def truncated_normal(rng: np.random.Generator, out: Array, std: float) -> Array:
-    """`std` is that before the truncation at two of them."""
-    for block in _blocks(out):
+def truncated_normal(rng: np.random.Generator, shape: Shape, std: float, *, out: Array | None = None) -> Array:
+    """`std` is that before the truncation, which is at two of them."""
+    values = np.empty(shape, np.float32) if out is None else out
+    for block in _blocks(values):
         rng.standard_normal(dtype=np.float32, out=block)
         outside = np.flatnonzero(np.abs(block) > 2)
         while outside.size:
             redrawn = rng.standard_normal(outside.size, dtype=np.float32)
             block[outside] = redrawn
             outside = outside[np.abs(redrawn) > 2]
-        block *= np.float32(std)
-    return out
+        block *= std
+    return values
 
 
-def he_normal(rng: np.random.Generator, out: Array) -> Array:
-    return truncated_normal(rng, out, (2 / out.shape[0]) ** 0.5 / TRUNCATED_STD)
+def he_normal(rng: np.random.Generator, shape: Shape, *, out: Array | None = None) -> Array:
+    fan_in, _ = shape
+    return truncated_normal(rng, shape, (2 / fan_in) ** 0.5 / TRUNCATED_STD, out=out)
+
+
+def _blocks(values: Array) -> Sequence[Array]:
+    flat = values.reshape(-1)
+    if flat.size <= BLOCK:
+        return (flat,)
+    return [flat[start : start + BLOCK] for start in range(0, flat.size, BLOCK)]

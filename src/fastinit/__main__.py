@@ -32,14 +32,10 @@ def seed(text: str) -> int:
 
 
 def show_info() -> None:
-    facts = {name: value if isinstance(value, str) else _listed(value) for name, value in info().items()}
+    facts = info()
     width = max(map(len, facts))
     for name, value in facts.items():
-        print(f"{name:{width}}  {value}")
-
-
-def _listed(value: object) -> str:
-    return ", ".join(map(str, value)) if isinstance(value, (list, tuple)) else str(value)
+        print(f"{name:{width}}  {', '.join(value) if isinstance(value, tuple) else value}")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

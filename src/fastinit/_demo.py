@@ -18,6 +18,9 @@ from .runtime import info
 
 Array = NDArray[Any]
 
+EMBEDDINGS, LINEAR, RESIDUAL = "embeddings", "linear weights", "residual projections"
+LAYER_NORM, BIASES = "layer-norm weights", "biases"
+
 
 @dataclass(frozen=True)
 class Config:
@@ -55,21 +58,21 @@ def parameters(config: Config) -> list[Parameter]:
     residual_std = std / math.sqrt(2 * config.n_layer)
 
     def bias(name: str, size: int) -> Parameter:
-        return Parameter(f"{name}.bias", (size,), "biases")
+        return Parameter(f"{name}.bias", (size,), BIASES)
 
     def layer_norm(name: str) -> list[Parameter]:
-        return [Parameter(f"{name}.weight", (width,), "layer-norm weights", mean=1.0), bias(name, width)]
+        return [Parameter(f"{name}.weight", (width,), LAYER_NORM, mean=1.0), bias(name, width)]
 
     def linear(name: str, fan_in: int, fan_out: int) -> list[Parameter]:
-        return [Parameter(f"{name}.weight", (fan_in, fan_out), "linear weights", std=std), bias(name, fan_out)]
+        return [Parameter(f"{name}.weight", (fan_in, fan_out), LINEAR, std=std), bias(name, fan_out)]
 
     def residual(name: str, fan_in: int) -> list[Parameter]:
-        weight = Parameter(f"{name}.weight", (fan_in, width), "residual projections", std=residual_std)
+        weight = Parameter(f"{name}.weight", (fan_in, width), RESIDUAL, std=residual_std)
         return [weight, bias(name, width)]
 
     model = [
-        Parameter("wte.weight", (config.vocab_size, width), "embeddings", std=std),
-        Parameter("wpe.weight", (config.n_positions, width), "embeddings", std=std),
+        Parameter("wte.weight", (config.vocab_size, width), EMBEDDINGS, std=std),
+        Parameter("wpe.weight", (config.n_positions, width), EMBEDDINGS, std=std),
     ]
     for i in range(config.n_layer):
         model += layer_norm(f"h.{i}.ln_1")
@@ -180,7 +183,10 @@ def table(rows: list[list[str]]) -> str:
     """Rows of text in columns: the first on the left, the others on the right."""
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     lines = (
-        "  ".join(cell.rjust(width) if i else cell.ljust(width) for i, (cell, width) in enumerate(zip(row, widths)))
+        "  ".join(
+            cell.rjust(width) if i else cell.ljust(width)
+            for i, (cell, width) in enumerate(zip(row, widths, strict=True))
+        )
         for row in rows
     )
     return "\n".join(line.rstrip() for line in lines)
@@ -225,7 +231,8 @@ def run(config: Config | None = None, *, seed: int = 0, compare: bool = True, ro
                 numpy_times.append(seconds(lambda: initialize_by_numpy(model, seed)))
 
     rows = [["kind", "tensors", "parameters", "mean asked", "measured", "std asked", "measured", "min", "max"]]
-    for kind, m in measured.items():
+    for kind in (EMBEDDINGS, LINEAR, RESIDUAL, LAYER_NORM, BIASES):
+        m = measured[kind]
         members = [p for p in model if p.kind == kind]
         counts = [str(len(members)), f"{m.count:,}"]
         moments = [f"{members[0].mean:g}", f"{m.mean:.2e}" if members[0].std else f"{m.mean:g}"]

@@ -120,7 +120,7 @@ def _fma_of_fractions(a: float, b: float, c: float) -> float:
     try:
         return total.numerator / total.denominator  # Python rounds the quotient of two integers correctly
     except OverflowError:
-        return math.copysign(INFINITE, total.numerator)
+        return INFINITE if total > 0 else -INFINITE
 
 
 def fma64(a: npt.ArrayLike, b: npt.ArrayLike, c: npt.ArrayLike) -> Float64s:
@@ -230,10 +230,6 @@ def _to_float32(x: float) -> float:
         return float(np.float32(x))
 
 
-def _step32(x: float, towards: float) -> float:
-    return float(np.nextafter(np.float32(x), np.float32(towards)))
-
-
 def _quantum(x: float, dtype: str) -> float:
     """The spacing of the dtype's values at x."""
     digits = {"float32": 24, "float16": 11, "bfloat16": 8}[dtype]
@@ -251,7 +247,7 @@ def _round_down(x: float, dtype: str) -> float:
 
 
 def _round_up(x: float, dtype: str) -> float:
-    return -_round_down(-x, dtype)
+    return 0.0 - _round_down(-x, dtype)  # a bound of zero is +0
 
 
 def _round_nearest(x: float, dtype: str) -> float:
@@ -331,12 +327,13 @@ def block(
     plan: Plan, key: int, stream: int, shape: Sequence[int], block: Sequence[tuple[int, int]]
 ) -> npt.NDArray[Any]:
     """The block [start, stop) per axis of a tensor of any shape, which itself is never made."""
-    index: npt.NDArray[np.uint64] = np.zeros((), np.uint64)
+    index = np.zeros((), np.int64)  # a tensor has fewer than 2^63 elements
     for size, (start, stop) in zip(shape, block, strict=True):
-        index = index[..., None] * np.uint64(size) + np.arange(start, stop, dtype=np.uint64)
+        index = index[..., None] * size + np.arange(start, stop)
     wide = plan.words_per_element
-    positions = index[..., None] * np.uint64(wide) + np.arange(wide, dtype=np.uint64)
-    return plan.map_words(words_at(key, stream, positions.ravel())).reshape(index.shape)
+    positions = index[..., None] * wide + np.arange(wide)
+    words = words_at(key, stream, positions.ravel().astype(np.uint64))
+    return plan.map_words(words).reshape(index.shape)
 
 
 def _uniform_law(dtype: str, half_width: float, middle: float) -> dict[str, Any]:
@@ -359,7 +356,7 @@ def uniform(dtype: str, low: float, high: float) -> Plan:
 
 def symmetric_uniform(dtype: str, limit: float) -> Plan:
     """Closed [-limit, limit]."""
-    bound = limit if dtype == "float64" else _to_float32(limit)
+    bound = limit if dtype == "float64" else _round_down(_to_float32(limit), dtype)
     return Plan(dtype, low=-bound, high=bound, **_uniform_law(dtype, limit, 0.0))
 
 
@@ -375,7 +372,7 @@ def normal(dtype: str, mean: float = 0.0, std: float = 1.0, lower: float = -INFI
         return Plan(dtype, **bounds, **_uniform_law(dtype, 0.0, low))
     if lower == -upper and size < 2.0**-30:  # the density varies by less than 2^-60
         return Plan(dtype, **bounds, **_uniform_law(dtype, std * upper, mean))
-    if lower == -upper:
+    if mass >= 0.125 and lower == -upper:
         return _symmetric(Plan(dtype, "symmetric", std, mean, **bounds), upper)
     if mass >= 0.125:
         return _asymmetric(Plan(dtype, "asymmetric", std, mean, **bounds), lower, upper, mass)
@@ -404,24 +401,32 @@ def _twice_between(lower: float, upper: float) -> float:
 
 def _with_law(plan: Plan, **constants: float) -> Plan:
     """The plan with these constants; they, std and mean become float32 unless the law computes in float64."""
+    law: dict[str, Any] = {**constants, "std": plan.std, "mean": plan.mean}
     if plan.dtype != "float64":
-        constants = {name: _to_float32(x) for name, x in {**constants, "std": plan.std, "mean": plan.mean}.items()}
-    return replace(plan, **constants)  # type: ignore[arg-type]
+        law = {name: _to_float32(x) for name, x in law.items()}
+    return replace(plan, **law)
 
 
-def _step(plan: Plan, name: str, towards: float) -> Plan:
-    """Move one constant by a single unit in its last place."""
-    step = math.nextafter if plan.dtype == "float64" else _step32
-    return replace(plan, **{name: step(getattr(plan, name), towards)})
+def _moved(plan: Plan, name: str, ulps: int) -> Plan:
+    """One positive constant, moved by units in its last place."""
+    real: Any = np.float64 if plan.dtype == "float64" else np.float32
+    constant = real(getattr(plan, name))
+    for _ in range(abs(ulps)):
+        constant = np.nextafter(constant, real(INFINITE if ulps > 0 else 0.0))
+    moved: dict[str, Any] = {name: float(constant)}
+    return replace(plan, **moved)
 
 
 # The outermost words must not fall outside the bounds, because what is clamped there piles up. Constants are
-# rounded, so a few of the last values could; then the constant that rules this end moves inward. More than two
-# steps have not been seen.
+# rounded, so a few of the last values could; then the constant that rules the tail's mass at this end moves inward
+# by a few units in its last place, which hardly shows elsewhere.
 _MOST_STEPS = 64
-_LEAST = {True: [0, 0], False: [0]}  # keyed by dtype == "float64"
-_LAST_MAGNITUDE = {True: [0xFFFFFFFF, 0x000FFFFF], False: [0x7FFFFFFF]}
-_LAST = {True: [0xFFFFFFFF, 0x000FFFFF], False: [0xFFFFFFFF]}
+_ULPS_PER_STEP = 2  # symmetric
+
+
+def _z_nearest(plan: Plan, bound: float) -> float:
+    """The bound as a z of the plan's law can be."""
+    return bound if plan.dtype == "float64" else _to_float32(bound)
 
 
 def _symmetric(plan: Plan, bound: float) -> Plan:
@@ -433,12 +438,11 @@ def _symmetric(plan: Plan, bound: float) -> Plan:
         q_offset = 2.0 * rest + c * 2.0**-31
         plan = _with_law(plan, y_scale=c * 2.0**-31, q_scale=c * 2.0**-30, q_offset=q_offset)
         plan = replace(plan, y_offset=plan.y_scale * 0.5)
-    last = np.array(_LAST_MAGNITUDE[wide], np.uint32)
+    last = np.array([0xFFFFFFFF, 0x000FFFFF] if wide else [0x7FFFFFFF], np.uint32)
     for _ in range(0 if whole else _MOST_STEPS):
-        if _MAPS["symmetric"](plan, last)[0] <= bound:
+        if float(_map_symmetric(plan, last)[0]) <= _z_nearest(plan, bound):
             break
-        plan = _step(plan, "y_scale", 0.0)
-        plan = replace(plan, y_offset=plan.y_scale * 0.5)
+        plan = _moved(plan, "q_offset", _ULPS_PER_STEP)
     return plan
 
 
@@ -448,14 +452,15 @@ def _asymmetric(plan: Plan, lower: float, upper: float, mass: float) -> Plan:
     scale, offset = (2.0 * mass, 0.0) if wide else (mass * 2.0**-30, mass * 2.0**-31)
     offsets = {"lo_offset": below + offset, "hi_offset": above + offset}
     plan = _with_law(plan, lo_scale=scale, hi_scale=scale, **offsets)
-    words = np.array(_LEAST[wide] + _LAST[wide], np.uint32)
+    ends = np.array([0, 0, 0xFFFFFFFF, 0x000FFFFF] if wide else [0, 0xFFFFFFFF], np.uint32)
+    least, most = _z_nearest(plan, lower), _z_nearest(plan, upper)
     for _ in range(_MOST_STEPS):
-        z_low, z_high = (float(z) for z in _MAPS["asymmetric"](plan, words))
-        if z_low < lower:
-            plan = _step(plan, "lo_offset", INFINITE) if lower < 0.0 else _step(plan, "hi_scale", 0.0)
-        if z_high > upper:
-            plan = _step(plan, "hi_offset", INFINITE) if upper > 0.0 else _step(plan, "lo_scale", 0.0)
-        if z_low >= lower and z_high <= upper:
+        z_low, z_high = (float(z) for z in _map_asymmetric(plan, ends))
+        if z_low < least:
+            plan = _moved(plan, "lo_offset", 1) if lower < 0.0 else _moved(plan, "hi_scale", -1)
+        if z_high > most:
+            plan = _moved(plan, "hi_offset", 1) if upper > 0.0 else _moved(plan, "lo_scale", -1)
+        if z_low >= least and z_high <= most:
             break
     return plan
 

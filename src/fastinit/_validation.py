@@ -302,7 +302,9 @@ def check_constant(value: Any, shape: tuple[int, ...], dtype: DType) -> np.ndarr
     try:
         broadcast = np.broadcast_to(array, shape)
     except ValueError:
-        raise ValueError(f"`value` must broadcast to shape {shape}. Received: an array of shape {array.shape}") from None
+        raise ValueError(
+            f"`value` must broadcast to shape {shape}. Received: an array of shape {array.shape}"
+        ) from None
     wide = array.astype(np.float64)
     finite = np.abs(wide[np.isfinite(wide)])
     if finite.size:
@@ -337,21 +339,24 @@ def bad_key_part(part: Any) -> TypeError:
     return TypeError(f"a part of a key's path must be a str, an int or bytes. Received: {part!r}")
 
 
+def bad_isa(sentence: str) -> ImportError:
+    # Naming the module that cannot be imported lets `python -m fastinit` print this one line alone.
+    return ImportError(sentence, name="fastinit")
+
+
 def unknown_isa(name: str, names: Iterable[str]) -> ImportError:
-    return ImportError(f"FASTINIT_ISA must name one of {', '.join(names)}. Received: {name!r}, an unknown name")
+    return bad_isa(f"FASTINIT_ISA must name one of {', '.join(names)}. Received: {name!r}, an unknown name")
 
 
 def isa_not_compiled(name: str, names: Iterable[str]) -> ImportError:
-    return ImportError(
+    return bad_isa(
         f"FASTINIT_ISA={name}: this build of fastinit has no {name} kernels compiled in. "
         f"It can run here: {', '.join(names)}"
     )
 
 
 def isa_not_runnable(name: str, names: Iterable[str]) -> ImportError:
-    return ImportError(
-        f"FASTINIT_ISA={name}: this machine cannot run {name} instructions. It can run: {', '.join(names)}"
-    )
+    return bad_isa(f"FASTINIT_ISA={name}: this machine cannot run {name} instructions. It can run: {', '.join(names)}")
 
 
 def _is_int(value: Any) -> bool:

@@ -61,9 +61,7 @@ _TRUNCATED_STD = 0.87962566103423978
 
 _MODES = ("fan_in", "fan_out", "fan_avg", "fan_geo_avg")
 _DISTRIBUTIONS = ("uniform", "truncated_normal", "untruncated_normal")
-_NORMAL_HINT = (
-    'Not "normal", which means truncated_normal in TensorFlow and untruncated_normal in JAX. '
-)
+_NORMAL_HINT = 'Not "normal", which means truncated_normal in TensorFlow and untruncated_normal in JAX. '
 
 _registry: dict[str, Callable[..., np.ndarray]] = {}
 
@@ -292,10 +290,9 @@ def _assign_entries(target: Target, entries: tuple[Any, ...], value: float) -> n
     # Positions of the last axes, relative to the block; those outside of it are dropped.
     positions = entries[1:] if entries[0] is ... else entries
     ends = target.block[-len(positions) :]
-    inside = functools.reduce(
-        np.logical_and, [(start <= at) & (at < stop) for at, (start, stop) in zip(positions, ends, strict=True)]
-    )
-    relative = [np.broadcast_to(at - start, inside.shape)[inside] for at, (start, _) in zip(positions, ends, strict=True)]
+    axes = list(zip(positions, ends, strict=True))
+    inside = functools.reduce(np.logical_and, [(start <= at) & (at < stop) for at, (start, stop) in axes])
+    relative = [np.broadcast_to(at - start, inside.shape)[inside] for at, (start, _) in axes]
     array[(..., *relative)] = value
     return array
 

@@ -20,7 +20,7 @@ static const isa_entry isas[] = {
 #else
 static const isa_entry isas[] = {
     {"scalar", &fi_kernels_scalar, always},
-    {"neon", 0, cpu_has_neon},
+    {"neon", &fi_kernels_neon, cpu_has_neon},
     {"avx2", 0, cpu_has_avx2},
     {"avx512", 0, cpu_has_avx512},
 };

@@ -13,6 +13,7 @@ typedef struct {
 } fi_kernels;
 
 extern const fi_kernels fi_kernels_scalar;
+extern const fi_kernels fi_kernels_neon;
 extern const fi_kernels fi_kernels_avx2;
 extern const fi_kernels fi_kernels_avx512;
 

@@ -21,15 +21,9 @@ static uint64_t bits_of(double x) { uint64_t b; memcpy(&b, &x, sizeof b); return
 static float float_of(uint32_t bits) { float x; memcpy(&x, &bits, sizeof x); return x; }
 static uint32_t bits_of32(float x) { uint32_t b; memcpy(&b, &x, sizeof b); return b; }
 
-/* Towards and away from zero, for positive finite x. */
-static float smaller32(float x) { return float_of(bits_of32(x) - 1); }
-static float greater32(float x) { return float_of(bits_of32(x) + 1); }
-static double smaller64(double x) { return double_of(bits_of(x) - 1); }
-static double greater64(double x) { return double_of(bits_of(x) + 1); }
-
 static double below64(double x) /* the largest double below x */
 {
-    return x == 0.0 ? -double_of(1) : x > 0.0 ? smaller64(x) : -greater64(-x);
+    return x == 0.0 ? -double_of(1) : double_of(bits_of(x) + (x > 0.0 ? (uint64_t)-1 : 1));
 }
 
 /* The spacing of the dtype's values at x, as a power of two. */
@@ -54,7 +48,8 @@ static double round_down(double x, fi_dtype dtype)
     return (whole > n ? whole - 1.0 : whole) * unit;
 }
 
-static double round_up(double x, fi_dtype dtype) { return -round_down(-x, dtype); }
+/* Subtracted from zero, not negated: a bound of zero is +0. */
+static double round_up(double x, fi_dtype dtype) { return 0.0 - round_down(-x, dtype); }
 
 static double round_nearest(double x, fi_dtype dtype)
 {
@@ -126,7 +121,9 @@ NOINLINE static void plan_symmetric_uniform(fi_plan *plan, fi_dtype dtype, doubl
 {
     begin(plan, dtype, FI_METHOD_UNIFORM);
     set_uniform(plan, limit, 0.0);
-    set_bounds(plan, -limit, limit);
+    /* float32's limit is itself rounded to nearest; the shorter dtypes stay inside of it. */
+    const double inside = dtype == FI_F64 ? limit : round_down((double)(float)limit, dtype);
+    set_bounds(plan, -inside, inside);
 }
 
 /* ---- normal ---- */
@@ -152,20 +149,30 @@ static ends z_of_words(const fi_plan *plan, const uint32_t words[4])
 }
 
 /* The outermost words must not fall outside the bounds: what is clamped there piles up. The constants
- * are rounded, so a few of the last values could; then the constant that rules this end moves inward by
- * single units in the last place. Two steps are the most that was ever seen; the limit only makes the
- * loop's end evident. */
+ * are rounded, so a few of the last values could. Then the constant that rules the tail's mass at this
+ * end moves inward by a few units in its last place, which hardly shows elsewhere. The limit on the steps
+ * only makes the loop's end evident. */
 #define MOST_STEPS 64
+#define ULPS_PER_STEP 2
+
+static float moved32(float x, int ulps) { return float_of(bits_of32(x) + (uint32_t)ulps); }
+static double moved64(double x, int ulps) { return double_of(bits_of(x) + (uint64_t)(int64_t)ulps); }
+
+/* The bound as a z of the plan's kernel can be: in float32, or in float64. */
+static double z_nearest(const fi_plan *plan, double bound)
+{
+    return plan->dtype == FI_F64 || is_infinite(bound) ? bound : (double)(float)bound;
+}
 
 static void fit_symmetric(fi_plan *plan, double bound)
 {
     const uint32_t last32[4] = {0x7FFFFFFFu, 0x7FFFFFFFu, 0, 0};
     const uint32_t last64[4] = {0xFFFFFFFFu, 0x000FFFFFu, 0xFFFFFFFFu, 0x000FFFFFu};
     const uint32_t *last = plan->dtype == FI_F64 ? last64 : last32;
-    for (int i = 0; i < MOST_STEPS && z_of_words(plan, last).high > bound; i++) {
-        plan->f64.y_scale = smaller64(plan->f64.y_scale);
-        plan->f32.y_scale = smaller32(plan->f32.y_scale);
-        plan->f32.y_offset = plan->f32.y_scale * 0.5f;
+    const double most = z_nearest(plan, bound);
+    for (int i = 0; i < MOST_STEPS && z_of_words(plan, last).high > most; i++) {
+        plan->f32.q_offset = moved32(plan->f32.q_offset, ULPS_PER_STEP);
+        plan->f64.q_offset = moved64(plan->f64.q_offset, ULPS_PER_STEP);
     }
 }
 
@@ -174,30 +181,27 @@ static void fit_asymmetric(fi_plan *plan, double lower, double upper)
     const uint32_t ends32[4] = {0, 0xFFFFFFFFu, 0, 0};
     const uint32_t ends64[4] = {0, 0, 0xFFFFFFFFu, 0x000FFFFFu};
     const uint32_t *words = plan->dtype == FI_F64 ? ends64 : ends32;
+    const double least = z_nearest(plan, lower), most = z_nearest(plan, upper);
     fi_law32 *f = &plan->f32;
     fi_law64 *d = &plan->f64;
     for (int i = 0; i < MOST_STEPS; i++) {
         const ends z = z_of_words(plan, words);
-        if (z.low < lower) {
-            if (lower < 0.0) {
-                f->lo_offset = greater32(f->lo_offset);
-                d->lo_offset = greater64(d->lo_offset);
-            } else {
-                f->hi_scale = smaller32(f->hi_scale);
-                d->hi_scale = smaller64(d->hi_scale);
-            }
-        }
-        if (z.high > upper) {
-            if (upper > 0.0) {
-                f->hi_offset = greater32(f->hi_offset);
-                d->hi_offset = greater64(d->hi_offset);
-            } else {
-                f->lo_scale = smaller32(f->lo_scale);
-                d->lo_scale = smaller64(d->lo_scale);
-            }
-        }
-        if (z.low >= lower && z.high <= upper)
+        if (z.low >= least && z.high <= most)
             break;
+        if (z.low < least && lower < 0.0) {
+            f->lo_offset = moved32(f->lo_offset, 1);
+            d->lo_offset = moved64(d->lo_offset, 1);
+        } else if (z.low < least) {
+            f->hi_scale = moved32(f->hi_scale, -1);
+            d->hi_scale = moved64(d->hi_scale, -1);
+        }
+        if (z.high > most && upper > 0.0) {
+            f->hi_offset = moved32(f->hi_offset, 1);
+            d->hi_offset = moved64(d->hi_offset, 1);
+        } else if (z.high > most) {
+            f->lo_scale = moved32(f->lo_scale, -1);
+            d->lo_scale = moved64(d->lo_scale, -1);
+        }
     }
 }
 
@@ -311,10 +315,11 @@ NOINLINE static void plan_normal(fi_plan *plan, fi_dtype dtype, double mean, dou
     } else if (lower == -upper && size < 0x1p-30) { /* the density varies by less than 2^-60 */
         plan->method = FI_METHOD_UNIFORM;
         set_uniform(plan, std * upper, mean);
-    } else if (lower == -upper) {
-        set_symmetric(plan, upper);
     } else if (mass >= 0.125) {
-        set_asymmetric(plan, lower, upper, mass);
+        if (lower == -upper)
+            set_symmetric(plan, upper);
+        else
+            set_asymmetric(plan, lower, upper, mass);
     } else if ((upper - lower) * larger(1.0, size) <= 0.25) {
         set_narrow(plan, lower, upper, mean, std);
     } else if (least >= 0x1p30) { /* all but 2^-60 of it rounds to the near end */

@@ -2,7 +2,7 @@
  *
  * They use + - * / and scaling by powers of two alone, in a fixed order and without fma or libm, so that
  * their bits are the same everywhere and in _reference.py. Errors are below 1e-15 relative, which
- * tests/test_special.py asserts.
+ * tests/test_reference.py asserts.
  */
 #include "special.h"
 

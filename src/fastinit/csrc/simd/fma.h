@@ -72,9 +72,11 @@ static __attribute__((noinline)) double fma_exact64(double a, double b, double c
     uint64_t ma, mb, mc;
     fma_u128 p, s;
 
-    if ((bits_of_double(a) & infinite) == infinite || (bits_of_double(b) & infinite) == infinite ||
-        (bits_of_double(c) & infinite) == infinite || a == 0.0 || b == 0.0)
+    if ((bits_of_double(a) & infinite) == infinite || (bits_of_double(b) & infinite) == infinite || a == 0.0 ||
+        b == 0.0)
         return a * b + c;
+    if ((bits_of_double(c) & infinite) == infinite)
+        return c; /* whatever the finite product is, even if it would overflow */
     if (c == 0.0)
         return a * b; /* rounded once; keeps the sign of a product that underflows */
 

@@ -1,0 +1,155 @@
+/* The vocabulary in Advanced SIMD of aarch64: 4 words, 4 floats or 2 doubles. See simd/README.md. */
+#ifndef __aarch64__
+#error "compile this file for aarch64"
+#endif
+#include <arm_neon.h>
+
+#include "../kernels/philox.h"
+
+#define FI_ISA neon
+#define FI_LANES 4
+#define FI_VECS 8     /* eight blocks of Philox in flight hide the latency of the multiply */
+#define FI_NEAR32 8   /* two registers: a table look-up in four takes twice as long and more */
+#define FI_NEAR64 112 /* every half octave: four registers hold too few doubles to be worth it */
+
+typedef uint32x4_t vu;
+typedef float32x4_t vf;
+typedef float64x2_t vd;
+typedef struct { vu k0[PHILOX_ROUNDS], k1[PHILOX_ROUNDS]; uint64_t stream; } vkey;
+
+/* bits; the shifts are the compiler's own, because the intrinsics demand a literal */
+static inline vu vu_of64(uint64x2_t x) { return vreinterpretq_u32_u64(x); }
+static inline uint64x2_t vu_as64(vu x) { return vreinterpretq_u64_u32(x); }
+static inline vu vu_set32(uint32_t x) { return vdupq_n_u32(x); }
+static inline vu vu_set64(uint64_t x) { return vu_of64(vdupq_n_u64(x)); }
+static inline vu vu_load(const uint32_t *p) { return vld1q_u32(p); }
+static inline void vu_store(uint32_t *p, vu x) { vst1q_u32(p, x); }
+static inline vu vu_and(vu a, vu b) { return vandq_u32(a, b); }
+static inline vu vu_andnot(vu a, vu b) { return vbicq_u32(b, a); }
+static inline vu vu_merge(vu x, vu mask, vu bits) { return vorrq_u32(vandq_u32(x, mask), bits); }
+static inline vu vu_shr32(vu x, int n) { return x >> n; }
+static inline vu vu_shr64(vu x, int n) { return vu_of64(vu_as64(x) >> n); }
+static inline vu vu_sub64(vu a, vu b) { return vu_of64(vsubq_u64(vu_as64(a), vu_as64(b))); }
+static inline vf vu_as_f32(vu x) { return vreinterpretq_f32_u32(x); }
+static inline vd vu_as_f64(vu x) { return vreinterpretq_f64_u32(x); }
+
+/* float32; FMIN and FMAX treat NaN and signed zeros otherwise, hence compare and select */
+static inline vf vf_set(float x) { return vdupq_n_f32(x); }
+static inline vu vf_bits(vf x) { return vreinterpretq_u32_f32(x); }
+static inline vf vf_from_i32(vu x) { return vcvtq_f32_s32(vreinterpretq_s32_u32(x)); }
+static inline vf vf_sub(vf a, vf b) { return vsubq_f32(a, b); }
+static inline vf vf_mul(vf a, vf b) { return vmulq_f32(a, b); }
+static inline vf vf_fma(vf a, vf b, vf c) { return vfmaq_f32(c, a, b); }
+static inline vf vf_min(vf a, vf b) { return vbslq_f32(vcltq_f32(a, b), a, b); }
+static inline vf vf_max(vf a, vf b) { return vbslq_f32(vcgtq_f32(a, b), a, b); }
+static inline vf vf_flip_sign(vf x, vu s)
+{
+    return vu_as_f32(veorq_u32(vf_bits(x), vu_and(s, vu_set32(0x80000000u))));
+}
+static inline int vf_any_less(vf a, vf b) { return vmaxvq_u32(vcltq_f32(a, b)) != 0; }
+static inline vf vf_lookup(const float row[32], vu index)
+{
+    const vu i = vu_and(index, vu_set32(31));
+    vf r = vld1q_dup_f32(row + vgetq_lane_u32(i, 0));
+    r = vld1q_lane_f32(row + vgetq_lane_u32(i, 1), r, 1);
+    r = vld1q_lane_f32(row + vgetq_lane_u32(i, 2), r, 2);
+    return vld1q_lane_f32(row + vgetq_lane_u32(i, 3), r, 3);
+}
+static inline vf vf_lookup_near(const float row[32], vu index)
+{
+    /* TBL moves bytes: those of entry i are 4 i + (0, 1, 2, 3). */
+    const vu bytes = vmlaq_u32(vu_set32(0x03020100), vu_and(index, vu_set32(7)), vu_set32(0x04040404));
+    const uint8x16x2_t last8 = {{vreinterpretq_u8_f32(vld1q_f32(row + 24)), vreinterpretq_u8_f32(vld1q_f32(row + 28))}};
+    return vreinterpretq_f32_u8(vqtbl2q_u8(last8, vreinterpretq_u8_u32(bytes)));
+}
+static inline void vf_store_f32(float *p, vf x) { vst1q_f32(p, x); }
+static inline void vf_store_f16(uint16_t *p, vf x) { vst1_u16(p, vreinterpret_u16_f16(vcvt_f16_f32(x))); }
+static inline void vf_store_bf16(uint16_t *p, vf x)
+{
+    vu b = vf_bits(x), odd = vu_and(vu_shr32(b, 16), vu_set32(1));
+    vst1_u16(p, vaddhn_u32(b, vaddq_u32(odd, vu_set32(0x7FFF)))); /* the sum's upper halves */
+}
+
+/* float64 */
+static inline vd vd_set(double x) { return vdupq_n_f64(x); }
+static inline vu vd_bits(vd x) { return vreinterpretq_u32_f64(x); }
+static inline vd vd_sub(vd a, vd b) { return vsubq_f64(a, b); }
+static inline vd vd_add(vd a, vd b) { return vaddq_f64(a, b); }
+static inline vd vd_mul(vd a, vd b) { return vmulq_f64(a, b); }
+static inline vd vd_fma(vd a, vd b, vd c) { return vfmaq_f64(c, a, b); }
+static inline vd vd_min(vd a, vd b) { return vbslq_f64(vcltq_f64(a, b), a, b); }
+static inline vd vd_max(vd a, vd b) { return vbslq_f64(vcgtq_f64(a, b), a, b); }
+static inline vd vd_sqrt(vd x) { return vsqrtq_f64(x); }
+static inline vd vd_flip_sign(vd x, vu s)
+{
+    return vu_as_f64(veorq_u32(vd_bits(x), vu_and(s, vu_set64(0x8000000000000000u))));
+}
+static inline int vd_any_less(vd a, vd b) { return vmaxvq_u32(vu_of64(vcltq_f64(a, b))) != 0; }
+static inline vd vd_lookup(const double *row, vu index)
+{
+    const uint64x2_t i = vu_as64(index);
+    return vcombine_f64(vld1_f64(row + vgetq_lane_u64(i, 0)), vld1_f64(row + vgetq_lane_u64(i, 1)));
+}
+static inline vd vd_lookup_near(const double *row, vu index) { return vd_lookup(row, index); }
+static inline void vd_store(double *p, vd x) { vst1q_f64(p, x); }
+static inline vd vd_from_u32_low(vu x) { return vcvtq_f64_u64(vmovl_u32(vget_low_u32(x))); }
+static inline vd vd_from_u32_high(vu x) { return vcvtq_f64_u64(vmovl_high_u32(x)); }
+static inline vf vf_from_f64(vd low, vd high) { return vcvt_high_f32_f64(vcvt_f32_f64(low), high); }
+
+/* Philox with one word of four blocks in each register: a widening multiply makes the products of two
+ * blocks, and an unzip parts those of four into high and low words. */
+static inline vu vu_low_words(uint64x2_t a, uint64x2_t b) { return vuzp1q_u32(vu_of64(a), vu_of64(b)); }
+static inline vu vu_high_words(uint64x2_t a, uint64x2_t b) { return vuzp2q_u32(vu_of64(a), vu_of64(b)); }
+static inline vu vu_low_pairs(vu a, vu b) { return vu_of64(vzip1q_u64(vu_as64(a), vu_as64(b))); }
+static inline vu vu_high_pairs(vu a, vu b) { return vu_of64(vzip2q_u64(vu_as64(a), vu_as64(b))); }
+
+static inline vkey v_key(uint64_t key, uint64_t stream)
+{
+    philox_schedule s = philox_round_keys(key);
+    vkey k;
+    k.stream = stream;
+    for (int r = 0; r < PHILOX_ROUNDS; r++) {
+        k.k0[r] = vu_set32(s.k0[r]);
+        k.k1[r] = vu_set32(s.k1[r]);
+    }
+    return k;
+}
+
+static inline void v_philox(uint64_t block, const vkey *key, vu out[FI_VECS])
+{
+    const vu m0 = vu_set32(PHILOX_M0), m1 = vu_set32(PHILOX_M1);
+    const uint64x2_t two = vdupq_n_u64(2);
+    uint64x2_t blocks = vcombine_u64(vcreate_u64(block), vcreate_u64(block + 1));
+    vu c0[2], c1[2], c2[2], c3[2];
+#pragma GCC unroll 2
+    for (int g = 0; g < 2; g++) {
+        const uint64x2_t next = vaddq_u64(blocks, two);
+        c0[g] = vu_low_words(blocks, next);
+        c1[g] = vu_high_words(blocks, next);
+        c2[g] = vu_set32((uint32_t)key->stream);
+        c3[g] = vu_set32((uint32_t)(key->stream >> 32));
+        blocks = vaddq_u64(next, two);
+    }
+#pragma GCC unroll 10
+    for (int r = 0; r < PHILOX_ROUNDS; r++) {
+        const vu k0 = key->k0[r], k1 = key->k1[r];
+#pragma GCC unroll 2
+        for (int g = 0; g < 2; g++) {
+            const uint64x2_t p0 = vmull_u32(vget_low_u32(c0[g]), vget_low_u32(m0)), q0 = vmull_high_u32(c0[g], m0);
+            const uint64x2_t p1 = vmull_u32(vget_low_u32(c2[g]), vget_low_u32(m1)), q1 = vmull_high_u32(c2[g], m1);
+            c0[g] = veorq_u32(vu_high_words(p1, q1), veorq_u32(c1[g], k0));
+            c2[g] = veorq_u32(vu_high_words(p0, q0), veorq_u32(c3[g], k1));
+            c1[g] = vu_low_words(p1, q1);
+            c3[g] = vu_low_words(p0, q0);
+        }
+    }
+#pragma GCC unroll 2
+    for (int g = 0; g < 2; g++) { /* transposed: the words of one block after the other */
+        const vu a = vzip1q_u32(c0[g], c1[g]), b = vzip1q_u32(c2[g], c3[g]);
+        const vu c = vzip2q_u32(c0[g], c1[g]), d = vzip2q_u32(c2[g], c3[g]);
+        out[4 * g] = vu_low_pairs(a, b);
+        out[4 * g + 1] = vu_high_pairs(a, b);
+        out[4 * g + 2] = vu_low_pairs(c, d);
+        out[4 * g + 3] = vu_high_pairs(c, d);
+    }
+}

@@ -1,0 +1,98 @@
+"""Write down what the stream gives: known answers for docs/stream.md, hashes for tests/data.
+
+Run it from the project's root, and only when a new stream version is meant::
+
+    python tools/pin_stream.py
+
+It rewrites the table of known answers in docs/stream.md, the checksum of the coefficients below it, and
+tests/data/stream_hashes.txt. The tests recompute all of them with the functions below, under every
+instruction set.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+import numpy as np
+
+import fastinit
+
+ROOT = Path(__file__).resolve().parent.parent
+PAGE = ROOT / "docs/stream.md"
+HASHES = ROOT / "tests/data/stream_hashes.txt"
+TABLES = ROOT / "src/fastinit/csrc/tables.c"
+
+DTYPES = ("float32", "float64", "float16", "bfloat16")
+
+# Calls with {shape} left open, and the shape of the known answers.
+CALLS = {
+    "uniform({shape}, -1.0, 3.0)": (4,),
+    "glorot_uniform({shape})": (4, 1),
+    "normal({shape}, 0.5, 2.0)": (4,),
+    "he_normal({shape})": (4, 1),
+    "truncated_normal({shape}, 0.0, 1.0, -0.5, 0.5)": (4,),
+    "truncated_normal({shape}, 0.0, 1.0, -1.0, 3.0)": (4,),
+    "truncated_normal({shape}, 0.0, 1.0, 0.0, inf)": (4,),
+    "truncated_normal({shape}, 0.0, 1.0, 1.0, 1.000001)": (4,),
+    "truncated_normal({shape}, 0.0, 1.0, 5.0, 8.0)": (4,),
+    "truncated_normal({shape}, 0.0, 1.0, -40.0, -39.0)": (4,),
+    "sparse({shape}, 0.5)": (4, 1),
+}
+HASHED_SHAPE = (97, 53)
+
+
+def values_of(call: str, dtype: str, seed: int) -> np.ndarray:
+    """Make one of the calls above; its text is code of this file or of the pinned table, nothing else."""
+    name, arguments = call.split("(", 1)
+    code = f"function({arguments.removesuffix(')')}, dtype=dtype, seed=seed)"
+    return eval(code, {"function": getattr(fastinit, name), "inf": np.inf, "dtype": dtype, "seed": seed})
+
+
+def answer(call: str, dtype: str) -> str:
+    """The bits of the call's elements in this dtype, under seed 12345."""
+    values = values_of(call, dtype, 12345).ravel()
+    return " ".join(f"{int(x):0{2 * values.itemsize}x}" for x in values.view(f"u{values.itemsize}"))
+
+
+def known_answers() -> str:
+    """The table of docs/stream.md."""
+    rows = ["| call | dtype | bits |", "|---|---|---|"]
+    for template, shape in CALLS.items():
+        call = template.format(shape=shape)
+        rows += [f"| `{call}` | {dtype} | `{answer(call, dtype)}` |" for dtype in DTYPES]
+    return "\n".join(rows)
+
+
+def digest(call: str, dtype: str) -> str:
+    """BLAKE2b of the bytes of the call's result under seed 1."""
+    return hashlib.blake2b(values_of(call, dtype, 1).tobytes(), digest_size=16).hexdigest()
+
+
+def hashes() -> str:
+    """The table of tests/data/stream_hashes.txt."""
+    lines = ["# dtype, BLAKE2b-128 of the bytes under seed=1, call; written by tools/pin_stream.py"]
+    for template in CALLS:
+        call = template.format(shape=HASHED_SHAPE)
+        lines += [f"{dtype:<9} {digest(call, dtype)} {call}" for dtype in DTYPES]
+    return "\n".join(lines) + "\n"
+
+
+def tables_checksum() -> str:
+    return hashlib.sha256(TABLES.read_bytes()).hexdigest()
+
+
+def main() -> None:
+    page = PAGE.read_text()
+    before, rest = page.split("<!-- known answers -->\n", 1)
+    _, after = rest.split("<!-- end -->\n", 1)
+    checksum = f"SHA-256 of `src/fastinit/csrc/tables.c`: `{tables_checksum()}`."
+    PAGE.write_text(
+        f"{before}<!-- known answers -->\n{known_answers()}\n\n{checksum}\n<!-- end -->\n{after}"
+    )
+    HASHES.write_text(hashes())
+    print(f"wrote {PAGE} and {HASHES}")
+
+
+if __name__ == "__main__":
+    main()
