@@ -115,6 +115,12 @@ def test_stacking_and_layout_leave_fans_alone(field: list[int], n: int, m: int, 
     assert fans((*field, n, m), in_axis=-1, out_axis=-2) == expected[::-1]
 
 
+@pytest.mark.parametrize(("shape", "expected"), [(7, (7, 7)), ((), (1, 1)), ((3, 4), (3, 4)), ((2, 3, 4), (6, 8))])
+def test_an_empty_batch_axis_is_the_default_however_it_is_written(shape: Any, expected: Any) -> None:
+    assert fans(shape, batch_axis=()) == expected
+    assert fans(shape, batch_axis=[]) == expected
+
+
 def test_large_sizes_are_exact() -> None:
     assert fans((2**20, 2**40)) == (2**20, 2**40)
     assert fans((3**10, 3**12, 3**14)) == (3**22, 3**24)
@@ -142,6 +148,8 @@ AXIS_ERRORS = [
     ((5, 6, 7), {"in_axis": (0, -3)}, ValueError, r"named twice\. Received: in_axis=\(0, -3\)"),
     ((5, 6, 7), {"in_axis": (0, 0)}, ValueError, r"named twice\. Received: in_axis=\(0, 0\)"),
     ((5, 6), {"in_axis": 0.0}, TypeError, r"`in_axis` must be an int or a sequence of ints\. Received: in_axis=0\.0"),
+    ((5, 6), {"in_axis": -2.0}, TypeError, r"`in_axis` must be an int or .*\. Received: in_axis=-2\.0"),
+    ((5, 6, 7), {"in_axis": -2.0}, TypeError, r"`in_axis` must be an int or .*\. Received: in_axis=-2\.0"),
     ((5, 6), {"out_axis": True}, TypeError, r"`out_axis` must be an int or .*\. Received: out_axis=True"),
     ((5, 6), {"in_axis": None}, TypeError, r"`in_axis` must be an int or .*\. Received: in_axis=None"),
     ((5, 6), {"in_axis": "0"}, TypeError, r"`in_axis` must be an int or .*\. Received: in_axis='0'"),

@@ -197,6 +197,12 @@ def test_constant_broadcasts_arrays(value: Any, dtype: np.dtype) -> None:
     assert same(out, expected)
 
 
+@pytest.mark.parametrize("value", [2**63, 2**64, -(2**64), 10**30, [2**64, 1.0, 3], [2**64, 1, 3]], ids=repr)
+def test_constant_takes_ints_of_any_size(value: Any) -> None:
+    expected = np.broadcast_to(np.array(value, np.float64).astype("f4"), 3)
+    assert same(fastinit.constant(3, value), expected.copy())
+
+
 def test_constant_copies_its_value() -> None:
     value = np.arange(3, dtype="f4")
     result = fastinit.constant(3, value)

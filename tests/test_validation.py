@@ -137,6 +137,8 @@ COMMON: list[tuple[dict[str, Any], type[Exception], str]] = [
     ({"dtype": np.dtype(("f4", (2,)))}, TypeError, DTYPE),
     ({"dtype": "float33"}, TypeError, DTYPE + r"\. Received: 'float33'$"),
     ({"dtype": "torch.float32"}, TypeError, DTYPE),
+    ({"dtype": ","}, TypeError, DTYPE + r"\. Received: ','$"),
+    ({"dtype": ("f4", -1)}, TypeError, DTYPE + r"\. Received: "),
     ({"dtype": 32}, TypeError, DTYPE + r"\. Received: 32$"),
     ({"dtype": [1]}, TypeError, DTYPE + r"\. Received: \[1\]$"),
     ({"dtype": ["f4", "f8"]}, TypeError, DTYPE + r"\. Received: \['f4', 'f8'\]$"),

@@ -63,7 +63,12 @@ def fans(
 
 def compute_fans(shape: tuple[int, ...], in_axis: Axes, out_axis: Axes, batch_axis: Axes) -> tuple[int, int]:
     """`fans` of a shape that has been checked."""
-    if in_axis == -2 and out_axis == -1 and batch_axis == ():
+    # Types first: comparing a NumPy number with a tuple gives an array.
+    if (
+        type(in_axis) is type(out_axis) is int
+        and type(batch_axis) is tuple
+        and (in_axis, out_axis, batch_axis) == (-2, -1, ())
+    ):
         if len(shape) == 2:
             return shape[0], shape[1]
         if len(shape) == 1:

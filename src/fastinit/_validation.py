@@ -36,6 +36,11 @@ class Target(NamedTuple):
         return np.empty(self.block_shape, self.dtype.numpy)
 
     @property
+    def ends(self) -> Block:
+        """Start and stop of what is wanted, on every axis."""
+        return tuple([(0, n) for n in self.shape]) if self.block is None else self.block
+
+    @property
     def block_shape(self) -> tuple[int, ...]:
         if self.block is None:
             return self.shape
@@ -66,7 +71,7 @@ def check_target(shape: Any, dtype: Any, out: Any, index: Any, threads: Any) -> 
         check_threads(threads)
     checked = check_shape(shape)
     if dtype is None:
-        kind = _FLOAT32 if out is None else check_dtype(getattr(out, "dtype", None), "out.dtype")
+        kind = _FLOAT32 if out is None else check_dtype(_array(out).dtype, "out.dtype")
     else:
         kind = check_dtype(dtype)
     # NumPy, too, leaves zeros out of this product.
@@ -87,11 +92,13 @@ def check_shape(shape: Any) -> tuple[int, ...]:
         else:
             if len(shape) <= 32:
                 return shape
-    if isinstance(shape, (bool, float, str, bytes)) or (
-        not isinstance(shape, (int, np.integer)) and not isinstance(shape, Iterable)
-    ):
+    sizes: Any
+    if _is_int(shape):
+        sizes = (shape,)
+    elif _is_sequence(shape):
+        sizes = shape
+    else:
         raise TypeError(f"`shape` must be an int or a sequence of ints. Received: shape={shape!r}")
-    sizes = shape if isinstance(shape, Iterable) else (shape,)
     result = []
     for n in sizes:
         if not _is_int(n):
@@ -137,9 +144,7 @@ def _resolve_dtype(dtype: Any, name: str) -> DType:
 
 
 def check_out(out: Any, dtype: DType, shape: tuple[int, ...]) -> None:
-    if not isinstance(out, np.ndarray):
-        raise TypeError(f"`out` must be a NumPy array. Received: {type(out).__name__}")
-    if out.dtype != dtype.numpy:
+    if _array(out).dtype != dtype.numpy:
         raise TypeError(f"`out` must have dtype {dtype.numpy}. Received: {out.dtype!r}")
     if out.shape != shape:
         raise ValueError(f"`out` must have shape {shape}. Received: {out.shape}")
@@ -150,6 +155,12 @@ def check_out(out: Any, dtype: DType, shape: tuple[int, ...]) -> None:
         raise ValueError(f"`out` must be C-contiguous. Received: strides {out.strides}")
     if not flags.aligned:
         raise ValueError("`out` must be aligned to its dtype. Received: an unaligned array")
+
+
+def _array(out: Any) -> np.ndarray:
+    if not isinstance(out, np.ndarray):
+        raise TypeError(f"`out` must be a NumPy array. Received: {type(out).__name__}")
+    return out
 
 
 def check_index(index: Any, shape: tuple[int, ...]) -> Block:
@@ -192,7 +203,7 @@ def check_axes(ndim: int, **axes: Any) -> list[tuple[int, ...]]:
     """Non-negative axes of each keyword, none of them named twice."""
     result: list[tuple[int, ...]] = []
     for name, value in axes.items():
-        parts = value if isinstance(value, Sequence) and not isinstance(value, str) else (value,)
+        parts = value if _is_sequence(value) else (value,)
         checked = []
         for axis in parts:
             if not _is_int(axis):
@@ -333,9 +344,11 @@ def bad_seed_range(seed: int) -> ValueError:
     return ValueError(f"`seed` must lie in [0, 2**64). Received: seed={seed}")
 
 
+def no_key_part() -> TypeError:
+    return TypeError("`child` must be given at least one part. Received: none")
+
+
 def bad_key_part(part: Any) -> TypeError:
-    if part is None:
-        return TypeError("`child` must be given at least one part. Received: none")
     return TypeError(f"a part of a key's path must be a str, an int or bytes. Received: {part!r}")
 
 
@@ -361,6 +374,12 @@ def isa_not_runnable(name: str, names: Iterable[str]) -> ImportError:
 
 def _is_int(value: Any) -> bool:
     return isinstance(value, (int, np.integer)) and not isinstance(value, bool)
+
+
+def _is_sequence(value: Any) -> bool:
+    if isinstance(value, np.ndarray):
+        return value.ndim == 1
+    return isinstance(value, Sequence) and not isinstance(value, (str, bytes))
 
 
 def _real(name: str, value: Any) -> float:

@@ -19,7 +19,6 @@ threads : int
 
 from __future__ import annotations
 
-import functools
 import math
 from collections.abc import Callable, Sequence
 from typing import Any, SupportsIndex, TypeVar
@@ -221,8 +220,11 @@ def identity(
     check_rank(target.shape, 2, 32, "`shape` must have at least two axes, (..., rows, columns)")
     scale = check_number("gain", gain)
     check_fits(abs(scale), f"gain={gain}", target.dtype)
-    diagonal = np.arange(min(target.shape[-2:]))
-    return _assign_entries(target, (..., diagonal, diagonal), scale)
+    array = _assign(target, 0.0)
+    (top, bottom), (left, right) = target.ends[-2:]
+    diagonal = np.arange(max(top, left), min(bottom, right))
+    array[..., diagonal - top, diagonal - left] = scale
+    return array
 
 
 @_initializer
@@ -268,32 +270,21 @@ def dirac(
     *spatial, inputs, outputs = target.shape
     if outputs % count:
         raise ValueError(f"`groups` must divide the number of outputs, {outputs}. Received: groups={groups}")
-    per_group = outputs // count
-    channel = np.arange(min(inputs, per_group) if all(spatial) else 0)
-    rows = np.tile(channel, count)
-    columns = (np.arange(count)[:, None] * per_group + channel).ravel()
-    return _assign_entries(target, (*(k // 2 for k in spatial), rows, columns), 1.0)
+    array = _assign(target, 0.0)
+    *around, (top, bottom), (left, right) = target.ends
+    centre = [k // 2 for k in spatial]
+    if all(start <= c < stop for c, (start, stop) in zip(centre, around, strict=True)):
+        column = np.arange(left, right)
+        row = column % (outputs // count) if outputs else column
+        passed = (top <= row) & (row < min(bottom, inputs))
+        at: tuple[Any, ...] = tuple([c - start for c, (start, _) in zip(centre, around, strict=True)])
+        array[(*at, row[passed] - top, column[passed] - left)] = 1.0
+    return array
 
 
 def _assign(target: Target, values: Any) -> np.ndarray:
     array = target.array()
     array[...] = values
-    return array
-
-
-def _assign_entries(target: Target, entries: tuple[Any, ...], value: float) -> np.ndarray:
-    """Zeros, but for one value at the given positions of the whole tensor."""
-    array = _assign(target, 0.0)
-    if target.block is None:
-        array[entries] = value
-        return array
-    # Positions of the last axes, relative to the block; those outside of it are dropped.
-    positions = entries[1:] if entries[0] is ... else entries
-    ends = target.block[-len(positions) :]
-    axes = list(zip(positions, ends, strict=True))
-    inside = functools.reduce(np.logical_and, [(start <= at) & (at < stop) for at, (start, stop) in axes])
-    relative = [np.broadcast_to(at - start, inside.shape)[inside] for at, (start, _) in axes]
-    array[(..., *relative)] = value
     return array
 
 

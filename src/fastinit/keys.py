@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from ._validation import bad_key_part, bad_seed, bad_seed_range
+from ._validation import bad_key_part, bad_seed, bad_seed_range, no_key_part
 
 _LIMIT = 1 << 64
 _PERSON = b"fastinit.v1"
@@ -93,7 +93,7 @@ class Key:
         True
         """
         if not parts:
-            raise bad_key_part(None)
+            raise no_key_part()
         key, stream = self.key, self.stream
         for part in parts:
             tag, payload = _encode(part)

@@ -2,14 +2,16 @@
  * for machines that only an emulator offers. test_native.py compiles, feeds and judges it.
  *
  *     harness            one line per instruction set: its name, compiled in (0 or 1), runnable (0 or 1)
- *     harness NAME       one hash per line of standard input, filled under that instruction set
+ *     harness NAME       one hash per row of standard input, filled under that instruction set
  *
- * A line of input has 14 fields between blanks:
- *     law dtype a b c d key stream rows columns row_start row_stop column_start column_stop
- * law is `words` (a to d unused), `uniform` (low, high), `symmetric_uniform` (limit) or `normal` (mean, std,
- * lower, upper); a to d are C's floating constants, hexadecimal ones too, or inf; key and stream hexadecimal.
+ * A row is a law and where its words come from, in fields between blanks:
+ *     law dtype a b c d philox key stream rows columns row_start row_stop column_start column_stop
+ *     law dtype a b c d given count word ...
+ * The law is `words` (a to d unused), `uniform` (low, high), `symmetric_uniform` (limit) or `normal` (mean,
+ * std, lower, upper); a to d are C's floating constants or inf; key, stream and words are hexadecimal; count
+ * is a multiple of FI_WORDS_PADDING.
  *
- * The hash is 64-bit FNV-1a over the block's bytes: h = 0xCBF29CE484222325, then for each byte
+ * The hash is 64-bit FNV-1a over the values' bytes: h = 0xCBF29CE484222325, then for each byte
  * h = (h ^ byte) * 0x100000001B3 mod 2^64.
  */
 #include <fenv.h>
@@ -24,10 +26,20 @@ static const char *const dtype_names[FI_DTYPE_COUNT] = {
     [FI_F32] = "float32", [FI_F16] = "float16", [FI_BF16] = "bfloat16", [FI_F64] = "float64", [FI_U32] = "uint32",
 };
 
+typedef struct { int64_t shape[2], start[2], stop[2]; } block;
+
 static _Noreturn void fail(const char *what, const char *detail)
 {
     fprintf(stderr, "harness: %s%s\n", what, detail);
     exit(1);
+}
+
+static void *allocate(size_t bytes)
+{
+    void *memory = malloc(bytes);
+    if (!memory)
+        fail("no memory", "");
+    return memory;
 }
 
 static fi_dtype dtype_of(const char *name)
@@ -64,21 +76,47 @@ static uint64_t fnv1a(const unsigned char *bytes, size_t count)
 
 /* The block lies one element behind the start of its allocation and ends with it, so that a kernel that
  * asks for more alignment than an element's, or writes beyond the end, shows under a sanitizer. */
-static uint64_t hash_of_block(const fi_plan *plan, const fi_source *source, const int64_t shape[2],
-                              const int64_t start[2], const int64_t stop[2])
+static uint64_t hash_of_block(const fi_plan *plan, const fi_source *source, const block *b)
 {
     const unsigned char untouched[8] = {0xA5, 0xA5, 0xA5, 0xA5, 0xA5, 0xA5, 0xA5, 0xA5};
     const size_t itemsize = fi_itemsize(plan->dtype);
-    const size_t bytes = (size_t)((stop[0] - start[0]) * (stop[1] - start[1])) * itemsize;
-    unsigned char *memory = malloc(itemsize + bytes);
-    if (!memory)
-        fail("no memory", "");
+    const size_t bytes = (size_t)((b->stop[0] - b->start[0]) * (b->stop[1] - b->start[1])) * itemsize;
+    unsigned char *memory = allocate(itemsize + bytes);
     memset(memory, 0xA5, itemsize + bytes);
-    fi_fill(plan, source, 2, shape, start, stop, memory + itemsize);
+    fi_fill(plan, source, 2, b->shape, b->start, b->stop, memory + itemsize);
     if (memcmp(memory, untouched, itemsize) != 0)
         fail("written before the block", "");
     const uint64_t hash = fnv1a(memory + itemsize, bytes);
     free(memory);
+    return hash;
+}
+
+static uint64_t hash_from_philox(const fi_plan *plan)
+{
+    fi_source source = {0, 0, NULL};
+    block b;
+    if (scanf("%" SCNx64 " %" SCNx64, &source.key, &source.stream) != 2 ||
+        scanf("%" SCNd64 " %" SCNd64, &b.shape[0], &b.shape[1]) != 2 ||
+        scanf("%" SCNd64 " %" SCNd64, &b.start[0], &b.stop[0]) != 2 ||
+        scanf("%" SCNd64 " %" SCNd64, &b.start[1], &b.stop[1]) != 2)
+        fail("a block that is none", "");
+    return hash_of_block(plan, &source, &b);
+}
+
+static uint64_t hash_from_given(const fi_plan *plan)
+{
+    int64_t count;
+    if (scanf("%" SCNd64, &count) != 1 || count <= 0 || count % FI_WORDS_PADDING != 0)
+        fail("a number of words that is none", "");
+    uint32_t *words = allocate((size_t)count * sizeof *words);
+    for (int64_t i = 0; i < count; i++)
+        if (scanf("%" SCNx32, &words[i]) != 1)
+            fail("a word that is none", "");
+    const fi_source source = {0, 0, words};
+    const int64_t elements = plan->dtype == FI_F64 ? count / 2 : count;
+    const block b = {{1, elements}, {0, 0}, {1, elements}};
+    const uint64_t hash = hash_of_block(plan, &source, &b);
+    free(words);
     return hash;
 }
 
@@ -101,10 +139,8 @@ static void use_isa(const char *name)
 
 int main(int argc, char **argv)
 {
-    char law[32], dtype[16];
+    char law[32], dtype[16], origin[16];
     double a[4];
-    fi_source source = {0, 0, NULL};
-    int64_t shape[2], start[2], stop[2];
     int fields;
 
     if (argc < 2) {
@@ -115,16 +151,16 @@ int main(int argc, char **argv)
     /* A caller's own rounding mode must change no bit, and be there again afterwards. */
     if (fesetround(FE_UPWARD) != 0)
         fail("no rounding upward", "");
-    while ((fields = scanf("%31s %15s %lf %lf %lf %lf %" SCNx64 " %" SCNx64 " %" SCNd64 " %" SCNd64 " %" SCNd64
-                           " %" SCNd64 " %" SCNd64 " %" SCNd64,
-                           law, dtype, &a[0], &a[1], &a[2], &a[3], &source.key, &source.stream, &shape[0],
-                           &shape[1], &start[0], &stop[0], &start[1], &stop[1])) == 14) {
+    while ((fields = scanf("%31s %15s %lf %lf %lf %lf %15s", law, dtype, &a[0], &a[1], &a[2], &a[3], origin)) == 7) {
         const fi_plan plan = plan_of(law, dtype_of(dtype), a);
-        printf("%016" PRIx64 "\n", hash_of_block(&plan, &source, shape, start, stop));
+        const int given = strcmp(origin, "given") == 0;
+        if (!given && strcmp(origin, "philox") != 0)
+            fail("no such origin of words: ", origin);
+        printf("%016" PRIx64 "\n", given ? hash_from_given(&plan) : hash_from_philox(&plan));
         if (fegetround() != FE_UPWARD)
             fail("the rounding mode was not put back", "");
     }
     if (fields != EOF)
-        fail("a line of input that is no row", "");
+        fail("a row that is none", "");
     return 0;
 }

@@ -1,0 +1,40 @@
+"""The examples of docstrings and of the README run, and say what is true."""
+
+from __future__ import annotations
+
+import doctest
+from pathlib import Path
+
+import pytest
+
+import fastinit
+from fastinit import _fans, initializers, keys, runtime
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+@pytest.mark.parametrize("module", [_fans, initializers, keys, runtime], ids=lambda module: module.__name__)
+def test_docstring_examples(module: object) -> None:
+    failed, tried = doctest.testmod(module)  # type: ignore[arg-type]
+    assert tried > 0
+    assert failed == 0
+
+
+def test_readme_examples() -> None:
+    path = ROOT / "README.md"
+    if not path.exists():
+        pytest.skip("the README is not here")
+    failed, tried = doctest.testfile(str(path), module_relative=False)
+    assert tried >= 5
+    assert failed == 0
+
+
+def test_readme_names_every_initializer() -> None:
+    path = ROOT / "README.md"
+    if not path.exists():
+        pytest.skip("the README is not here")
+    text = path.read_text()
+    for name in initializers._registry:
+        function = getattr(fastinit, name)
+        if function.__name__ == name:
+            assert f"`{name}" in text, name

@@ -1,0 +1,194 @@
+"""The kernels without Python: a C harness, compiled for this machine and for emulated ones, against the oracle."""
+
+import ast
+import functools
+import os
+import platform
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from conftest import RUNNABLE
+from test_stream import ALL, COUNTS, DTYPES, FIRSTS, KEY, LAWS, ONE_PER_METHOD, STREAM, edge_case, oracle, oracle_bits
+
+from fastinit import _reference
+
+pytestmark = pytest.mark.slow
+
+ROOT = Path(__file__).parents[1]
+CSRC = ROOT / "src" / "fastinit" / "csrc"
+MACHINE = {"amd64": "x86_64", "arm64": "aarch64"}.get(platform.machine().lower(), platform.machine().lower())
+PACKAGES = {"aarch64": "gcc-aarch64-linux-gnu, libc6-dev-arm64-cross", "x86_64": "gcc-x86-64-linux-gnu"}
+
+# Where the harness runs: machine, the CPU that qemu plays, and the instruction sets that must run on it.
+EMULATED: dict[str, tuple[str, str, list[str]]] = {
+    "aarch64 of the first generation": ("aarch64", "cortex-a57", ["scalar", "neon"]),
+    "x86-64 without AVX": ("x86_64", "Nehalem", ["scalar"]),
+    "x86-64 without AVX-512": ("x86_64", "Haswell", ["scalar", "avx2"]),
+}
+
+
+# ---- rows of the harness's input, each with the bytes that must come out ----
+
+
+def fnv1a(data: bytes) -> str:
+    """64-bit FNV-1a, as the harness prints it."""
+    h = 0xCBF29CE484222325
+    for byte in data:
+        h = (h ^ byte) * 0x100000001B3 & 0xFFFFFFFFFFFFFFFF
+    return f"{h:016x}"
+
+
+def law_fields(law: str, dtype: str) -> str:
+    maker, *arguments = LAWS[law]
+    constants = [float(a).hex() for a in arguments] + ["0"] * (4 - len(arguments))
+    return f"{maker} {dtype} {' '.join(constants)}"
+
+
+def philox_fields(shape: tuple[int, int], block: Any, key: int = KEY, stream: int = STREAM) -> str:
+    ends = " ".join(f"{start} {stop}" for start, stop in block)
+    return f"philox {key:x} {stream:x} {shape[0]} {shape[1]} {ends}"
+
+
+def run_rows(law: str, dtype: str, firsts: tuple[int, ...], counts: tuple[int, ...]) -> Iterator[tuple[str, bytes]]:
+    whole = oracle_bits(law, dtype, max(firsts) + max(counts))
+    for first in firsts:
+        for count in counts:
+            block = ((0, 1), (first, first + count))
+            fields = f"{law_fields(law, dtype)} {philox_fields((1, 2000), block)}"
+            yield fields, whole[first : first + count].tobytes()
+
+
+def far_rows(law: str, dtype: str) -> Iterator[tuple[str, bytes]]:
+    """Two runs beyond 2^32 elements, and one at the end of the largest tensor."""
+    last = 2**60 if dtype == "float64" else 2**61
+    for shape, block in (
+        ((3, 2**33), ((1, 3), (2**33 - 101, 2**33 - 2))),
+        ((1, last), ((0, 1), (last - 77, last))),
+    ):
+        expected = _reference.block(oracle(law, dtype), KEY, STREAM, shape, block).view(DTYPES[dtype])
+        yield f"{law_fields(law, dtype)} {philox_fields(shape, block)}", expected.tobytes()
+
+
+def edge_row(law: str, dtype: str) -> tuple[str, bytes]:
+    words, expected = edge_case(law, dtype)
+    return f"{law_fields(law, dtype)} given {len(words)} {' '.join(f'{word:x}' for word in words)}", expected.tobytes()
+
+
+def word_rows() -> Iterator[tuple[str, bytes]]:
+    for key, stream in ((0, 0), (KEY, STREAM), (2**64 - 1, 2**64 - 1)):
+        for first in (0, 5, 2**34 - 70, 2**61 - 99):  # the third is across the carry of the block number
+            block = ((0, 1), (first, first + 99))
+            fields = f"words uint32 0 0 0 0 {philox_fields((1, 2**61), block, key, stream)}"
+            yield fields, _reference.philox_words(key, stream, first, 99).tobytes()
+
+
+@functools.cache
+def rows() -> dict[str, str]:
+    """Every row with its hash."""
+    found = dict(word_rows())
+    for law, dtype in ALL:
+        found |= dict(run_rows(law, dtype, (0, 3), (61, 300)))
+        found |= dict(far_rows(law, dtype))
+        found |= dict([edge_row(law, dtype)])
+    for law, dtype in ONE_PER_METHOD:
+        found |= dict(run_rows(law, dtype, FIRSTS, COUNTS))
+    return {row: fnv1a(expected) for row, expected in found.items()}
+
+
+# ---- compiling and running ----
+
+
+def setup_constant(name: str) -> Any:
+    """A literal of setup.py, which cannot be imported: that would build."""
+    for node in ast.parse((ROOT / "setup.py").read_text()).body:
+        if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == name:
+            return ast.literal_eval(node.value)
+    raise LookupError(name)
+
+
+def compiled(machine: str, folder: Path) -> Path:
+    """The harness with all instruction sets of a machine, each compiled as setup.py does; static if it is another's."""
+    compiler = "cc" if machine == MACHINE else f"{machine}-linux-gnu-gcc"
+    if shutil.which(compiler) is None:
+        pytest.skip(f"no compiler {compiler}" + ("" if compiler == "cc" else f" (Debian: {PACKAGES[machine]})"))
+    flags, program = setup_constant("FLAGS"), folder / "harness"
+    objects = []
+    for isa, own_flags in setup_constant("ISA_FLAGS")[machine].items():
+        objects.append(folder / f"{isa}.o")
+        source = CSRC / "isa" / f"{isa}.c"
+        subprocess.run([compiler, *flags, *own_flags, "-c", source, "-o", objects[-1]], check=True)
+    sources = [ROOT / "tests" / "native" / "harness.c", *sorted(CSRC.glob("*.c"))]
+    static = [] if machine == MACHINE else ["-static"]
+    command = [compiler, *flags, *static, f"-I{CSRC}", *sources, *objects, "-lm", "-o", program]
+    subprocess.run(command, check=True)
+    return program
+
+
+@pytest.fixture(scope="module")
+def harness(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
+    """The harness of a machine, compiled at most once."""
+    return functools.cache(lambda machine: compiled(machine, tmp_path_factory.mktemp(machine)))
+
+
+def emulator(machine: str, cpu: str) -> list[str]:
+    program = shutil.which(f"qemu-{machine}")
+    if program is None or sys.platform != "linux":
+        pytest.skip(f"no qemu-{machine} (Debian: qemu-user)")
+    version = re.search(r"version (\d+)\.(\d+)", subprocess.check_output([program, "--version"], text=True))
+    assert version
+    if cpu == "Haswell" and (int(version[1]), int(version[2])) < (7, 2):
+        pytest.skip(f"qemu has AVX2 since 7.2, this is {version[0]}")
+    return [program, "-cpu", cpu]
+
+
+def runnable(command: list[str | Path]) -> list[str]:
+    lines = subprocess.check_output(command, text=True).splitlines()
+    return [name for name, compiled_in, runs in map(str.split, lines) if (compiled_in, runs) == ("1", "1")]
+
+
+def check_hashes(command: list[str | Path], isa: str) -> None:
+    text = subprocess.run([*command, isa], input="\n".join(rows()), text=True, stdout=subprocess.PIPE, check=True).stdout
+    wrong = [row[:200] for (row, expected), found in zip(rows().items(), text.split(), strict=True) if found != expected]
+    assert wrong == []
+
+
+def test_this_machine(harness: Callable[[str], Path]) -> None:
+    command: list[str | Path] = [harness(MACHINE)]
+    assert runnable(command) == RUNNABLE
+    for isa in RUNNABLE:
+        check_hashes(command, isa)
+
+
+@pytest.mark.parametrize("place", EMULATED)
+def test_emulated_machine(harness: Callable[[str], Path], place: str) -> None:
+    machine, cpu, isas = EMULATED[place]
+    command = [*emulator(machine, cpu), harness(machine)]
+    assert runnable(command) == isas
+    for isa in isas:
+        check_hashes(command, isa)
+
+
+@pytest.mark.skipif(MACHINE != "x86_64", reason="this Python is not one of x86-64")
+def test_package_without_avx() -> None:
+    """The installed package itself, on a CPU from before AVX: it imports, and no bit changes."""
+    command = [*emulator("x86_64", "Nehalem"), sys.executable, "-c"]
+    if subprocess.run([*command, "import numpy"], capture_output=True, check=False).returncode != 0:
+        pytest.skip("this NumPy needs a newer CPU than Nehalem")
+    program = "import fastinit; print(fastinit.isa())\n" + "".join(
+        f"print(fastinit.{name}((13, 31), seed=1, dtype='{dtype}').tobytes().hex())\n"
+        for name in ("glorot_uniform", "he_normal", "normal")
+        for dtype in ("float32", "float16", "float64")
+    )
+    environment = {name: value for name, value in os.environ.items() if name != "FASTINIT_ISA"}
+    there, here = (
+        subprocess.check_output([*python, program], text=True, env=environment).splitlines()
+        for python in (command, command[-2:])
+    )
+    assert there[0] == "scalar"
+    assert there[1:] == here[1:]
