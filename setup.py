@@ -26,7 +26,7 @@ ISA_FLAGS = {
 }
 
 # No fast-math of any kind and no contraction: the bits depend on it (docs/stream.md).
-FLAGS = ["-std=c11", "-O3", "-ffp-contract=off", "-fno-math-errno", "-fvisibility=hidden", "-g0", "-Wall", "-Wextra"]
+FLAGS = ["-std=c11", "-O3", "-ffp-contract=off", "-fno-math-errno", "-fvisibility=hidden", "-pthread", "-g0", "-Wall", "-Wextra"]
 # FASTINIT_SANITIZE=address,undefined builds with sanitizers; see CONTRIBUTING.md.
 SANITIZE = os.environ.get("FASTINIT_SANITIZE")
 if SANITIZE:
@@ -66,7 +66,7 @@ extension = Extension(
     depends=sorted(glob(f"{CSRC}/**/*.h", recursive=True)),
     include_dirs=[CSRC],
     extra_compile_args=[*FLAGS, "-Wno-unused-parameter"],
-    extra_link_args=[f"-fsanitize={SANITIZE}"] if SANITIZE else [],
+    extra_link_args=["-pthread", *([f"-fsanitize={SANITIZE}"] if SANITIZE else [])],
 )
 setup(
     ext_modules=cythonize([extension], compiler_directives={"language_level": 3, "freethreading_compatible": True}),

@@ -88,7 +88,9 @@ def test_float32_symmetric_is_within_4_ulp_at_every_edge(bound: float) -> None:
 
 @pytest.mark.parametrize("bound", SYMMETRIC)
 def test_float32_symmetric_is_within_4_ulp_on_a_dense_sample(bound: float) -> None:
-    m = np.concatenate([np.arange(0, 2**31, 4099), 2**31 - 1 - np.arange(100_000), np.arange(100_000)]).astype(np.uint64)
+    m = np.concatenate([np.arange(0, 2**31, 4099), 2**31 - 1 - np.arange(100_000), np.arange(100_000)]).astype(
+        np.uint64
+    )
     z = mapped(_kernels.FLOAT32, m.astype(np.uint32), -bound, bound).astype(np.float64)
     mass = special.erf(bound / math.sqrt(2))
     y = mass * (2 * m.astype(np.float64) + 1) * 2.0**-32

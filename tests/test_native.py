@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import RUNNABLE
 from test_stream import ALL, COUNTS, DTYPES, FIRSTS, KEY, LAWS, ONE_PER_METHOD, STREAM, edge_case, oracle, oracle_bits
 
+from conftest import RUNNABLE
 from fastinit import _reference
 
 pytestmark = pytest.mark.slow
@@ -112,7 +112,7 @@ def setup_constant(name: str) -> Any:
     raise LookupError(name)
 
 
-def compiled(machine: str, folder: Path) -> Path:
+def compiled(machine: str, folder: Path) -> str:
     """The harness with all instruction sets of a machine, each compiled as setup.py does; static if it is another's."""
     compiler = "cc" if machine == MACHINE else f"{machine}-linux-gnu-gcc"
     if shutil.which(compiler) is None:
@@ -127,11 +127,11 @@ def compiled(machine: str, folder: Path) -> Path:
     static = [] if machine == MACHINE else ["-static"]
     command = [compiler, *flags, *static, f"-I{CSRC}", *sources, *objects, "-lm", "-o", program]
     subprocess.run(command, check=True)
-    return program
+    return str(program)
 
 
 @pytest.fixture(scope="module")
-def harness(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
+def harness(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], str]:
     """The harness of a machine, compiled at most once."""
     return functools.cache(lambda machine: compiled(machine, tmp_path_factory.mktemp(machine)))
 
@@ -147,26 +147,26 @@ def emulator(machine: str, cpu: str) -> list[str]:
     return [program, "-cpu", cpu]
 
 
-def runnable(command: list[str | Path]) -> list[str]:
+def runnable(command: list[str]) -> list[str]:
     lines = subprocess.check_output(command, text=True).splitlines()
     return [name for name, compiled_in, runs in map(str.split, lines) if (compiled_in, runs) == ("1", "1")]
 
 
-def check_hashes(command: list[str | Path], isa: str) -> None:
-    text = subprocess.run([*command, isa], input="\n".join(rows()), text=True, stdout=subprocess.PIPE, check=True).stdout
-    wrong = [row[:200] for (row, expected), found in zip(rows().items(), text.split(), strict=True) if found != expected]
-    assert wrong == []
+def check_hashes(command: list[str], isa: str) -> None:
+    done = subprocess.run([*command, isa], input="\n".join(rows()), text=True, stdout=subprocess.PIPE, check=True)
+    pairs = zip(rows().items(), done.stdout.split(), strict=True)
+    assert [row[:200] for (row, expected), found in pairs if found != expected] == []
 
 
-def test_this_machine(harness: Callable[[str], Path]) -> None:
-    command: list[str | Path] = [harness(MACHINE)]
+def test_this_machine(harness: Callable[[str], str]) -> None:
+    command = [harness(MACHINE)]
     assert runnable(command) == RUNNABLE
     for isa in RUNNABLE:
         check_hashes(command, isa)
 
 
 @pytest.mark.parametrize("place", EMULATED)
-def test_emulated_machine(harness: Callable[[str], Path], place: str) -> None:
+def test_emulated_machine(harness: Callable[[str], str], place: str) -> None:
     machine, cpu, isas = EMULATED[place]
     command = [*emulator(machine, cpu), harness(machine)]
     assert runnable(command) == isas

@@ -137,8 +137,6 @@ COMMON: list[tuple[dict[str, Any], type[Exception], str]] = [
     ({"dtype": np.dtype(("f4", (2,)))}, TypeError, DTYPE),
     ({"dtype": "float33"}, TypeError, DTYPE + r"\. Received: 'float33'$"),
     ({"dtype": "torch.float32"}, TypeError, DTYPE),
-    ({"dtype": ","}, TypeError, DTYPE + r"\. Received: ','$"),
-    ({"dtype": ("f4", -1)}, TypeError, DTYPE + r"\. Received: "),
     ({"dtype": 32}, TypeError, DTYPE + r"\. Received: 32$"),
     ({"dtype": [1]}, TypeError, DTYPE + r"\. Received: \[1\]$"),
     ({"dtype": ["f4", "f8"]}, TypeError, DTYPE + r"\. Received: \['f4', 'f8'\]$"),
@@ -247,6 +245,11 @@ def test_refused_keywords(name: str, arguments: dict[str, Any], kind: type[Excep
 @pytest.mark.parametrize("out", [[[0.0] * 4] * 4, bytearray(64), "out", 1], ids=["list", "bytearray", "str", "int"])
 def test_an_out_that_is_no_array_is_told_so_without_a_dtype_too(out: Any) -> None:
     refused("normal", LIKE, {"out": out}, TypeError, r"^`out` must be a NumPy array\. Received: ")
+
+
+@pytest.mark.parametrize("dtype", [",", "f4,,", ("f4", -1)])
+def test_dtypes_that_numpy_refuses_in_its_own_way(dtype: Any) -> None:
+    refused("normal", LIKE, {"dtype": dtype}, TypeError, DTYPE + r".*\. Received: ")
 
 
 @pytest.mark.parametrize("index", [(slice(0, 1),), (slice(None),) * 2])

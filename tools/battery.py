@@ -376,9 +376,9 @@ def run_values(key: int, size: int, path: Path) -> None:
     chance = -math.expm1(len(p) * math.log1p(-min(p)))
     lines += [
         "",
-        f"{len(p)} tests, {len(odd)} suspicious ({2 * SUSPICIOUS * len(p):.2g} expected by chance). The most extreme "
-        f"is as far out as one in {1 / min(p):.0f};",
-        f"of as many independent tests one is, with probability {chance:.2g}.",
+        f"{len(p)} tests, {len(odd)} suspicious ({2 * SUSPICIOUS * len(p):.2g} expected by chance). The smallest two-sided "
+        f"p is {min(p):.2g};",
+        f"the smallest of as many independent ones is that small with probability {chance:.2g}.",
     ]
     path.write_text("\n".join(lines) + "\n", encoding="utf-8")
     report("values", "done")

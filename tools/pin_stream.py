@@ -87,9 +87,7 @@ def main() -> None:
     before, rest = page.split("<!-- known answers -->\n", 1)
     _, after = rest.split("<!-- end -->\n", 1)
     checksum = f"SHA-256 of `src/fastinit/csrc/tables.c`: `{tables_checksum()}`."
-    PAGE.write_text(
-        f"{before}<!-- known answers -->\n{known_answers()}\n\n{checksum}\n<!-- end -->\n{after}"
-    )
+    PAGE.write_text(f"{before}<!-- known answers -->\n{known_answers()}\n\n{checksum}\n<!-- end -->\n{after}")
     HASHES.write_text(hashes())
     print(f"wrote {PAGE} and {HASHES}")
 

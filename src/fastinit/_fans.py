@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 from typing import SupportsIndex
 
-from ._validation import check_axes, check_shape
+from ._validation import check_axes, check_shape, is_int, is_sequence
 
 Axes = SupportsIndex | Sequence[SupportsIndex]
 
@@ -63,20 +63,20 @@ def fans(
 
 def compute_fans(shape: tuple[int, ...], in_axis: Axes, out_axis: Axes, batch_axis: Axes) -> tuple[int, int]:
     """`fans` of a shape that has been checked."""
-    # Types first: comparing a NumPy number with a tuple gives an array.
-    if (
-        type(in_axis) is type(out_axis) is int
-        and type(batch_axis) is tuple
-        and (in_axis, out_axis, batch_axis) == (-2, -1, ())
-    ):
-        if len(shape) == 2:
-            return shape[0], shape[1]
-        if len(shape) == 1:
-            return shape[0], shape[0]
-        if not shape:
-            return 1, 1
+    if len(shape) < 2 and _are_default(in_axis, out_axis, batch_axis):
+        n = shape[0] if shape else 1
+        return n, n
     inputs, outputs, batch = check_axes(len(shape), in_axis=in_axis, out_axis=out_axis, batch_axis=batch_axis)
     field = math.prod(n for axis, n in enumerate(shape) if axis not in {*inputs, *outputs, *batch})
     fan_in = math.prod(shape[axis] for axis in inputs) * field
     fan_out = math.prod(shape[axis] for axis in outputs) * field
     return fan_in, fan_out
+
+
+def _are_default(in_axis: Axes, out_axis: Axes, batch_axis: Axes) -> bool:
+    return (
+        is_int(in_axis)
+        and is_int(out_axis)
+        and is_sequence(batch_axis)
+        and (in_axis, out_axis, len(batch_axis)) == (-2, -1, 0)  # type: ignore[arg-type]
+    )

@@ -23,15 +23,24 @@ cdef extern from "fastinit.h" nogil:
         const uint32_t *words
 
     int FI_WORDS_PADDING
-    int FI_MAX_NDIM
+    enum:
+        FI_MAX_NDIM
 
     void fi_plan_words(fi_plan *plan) noexcept
     void fi_plan_uniform(fi_plan *plan, fi_dtype dtype, double low, double high) noexcept
     void fi_plan_symmetric_uniform(fi_plan *plan, fi_dtype dtype, double limit) noexcept
     void fi_plan_normal(fi_plan *plan, fi_dtype dtype, double mean, double std, double lower, double upper) noexcept
 
-    void fi_fill(const fi_plan *plan, const fi_source *source, int ndim, const int64_t *shape,
-                 const int64_t *start, const int64_t *stop, void *out) noexcept
+    ctypedef struct fi_job:
+        const fi_plan *plan
+        fi_source source
+        int ndim
+        int64_t shape[32]
+        int64_t start[32]
+        int64_t stop[32]
+        void *out
+
+    void fi_fill(fi_job *jobs, int64_t count, int threads) noexcept
     size_t fi_itemsize(fi_dtype dtype) noexcept
 
     int fi_isa_count() noexcept

@@ -1,6 +1,7 @@
 """The compiled face of fastinit: it guards memory, makes one C call and decides nothing else."""
 
 from cpython.buffer cimport PyBUF_C_CONTIGUOUS, PyBUF_WRITABLE, PyBuffer_Release, PyObject_GetBuffer
+from cpython.mem cimport PyMem_Calloc, PyMem_Free
 
 
 VERSION = FASTINIT_VERSION.decode()
@@ -53,65 +54,90 @@ cdef class Plan:
 cdef Py_ssize_t GIL_BYTES = 1 << 16
 
 
-def fill(Plan plan not None, out, uint64_t key, uint64_t stream, tuple shape not None, tuple block=None):
+cdef Py_ssize_t describe(fi_job *job, Plan plan, uint64_t key, uint64_t stream, tuple shape, tuple block) except -1:
+    """Write all but the output into a job; return the output's bytes."""
+    cdef Py_ssize_t count = 1
+    cdef int i
+    if len(shape) > FI_MAX_NDIM:
+        raise ValueError(f"a tensor has at most {FI_MAX_NDIM} axes. Received: {len(shape)}")
+    job.plan = &plan.c
+    job.source.key = key
+    job.source.stream = stream
+    job.source.words = NULL
+    job.ndim = <int>len(shape)
+    for i in range(job.ndim):
+        job.shape[i] = shape[i]
+        if block is None:
+            job.start[i] = 0
+            job.stop[i] = job.shape[i]
+        else:
+            job.start[i], job.stop[i] = block[i]
+        if not 0 <= job.start[i] <= job.stop[i] <= job.shape[i]:
+            raise ValueError(f"axis {i} of size {job.shape[i]} has no block [{job.start[i]}, {job.stop[i]})")
+        count *= job.stop[i] - job.start[i]
+    return count * <Py_ssize_t>fi_itemsize(plan.c.dtype)
+
+
+def fill(Plan plan not None, out, uint64_t key, uint64_t stream, tuple shape not None, tuple block=None, int threads=1):
     """Fill `out` with the tensor of `shape`, or with its `block`, a (start, stop) pair per axis.
 
     `out` is a writable C-contiguous buffer of exactly the block's elements.
     """
-    cdef int64_t dims[64]
-    cdef int64_t start[64]
-    cdef int64_t stop[64]
-    cdef int ndim = <int>len(shape)
-    cdef Py_ssize_t count = 1
-    cdef int i
-    if ndim > FI_MAX_NDIM:
-        raise ValueError(f"a tensor has at most {FI_MAX_NDIM} axes. Received: {ndim}")
-    for i in range(ndim):
-        dims[i] = shape[i]
-        if block is None:
-            start[i] = 0
-            stop[i] = dims[i]
-        else:
-            start[i], stop[i] = block[i]
-        if not 0 <= start[i] <= stop[i] <= dims[i]:
-            raise ValueError(f"axis {i} of size {dims[i]} has no block [{start[i]}, {stop[i]})")
-        count *= stop[i] - start[i]
-
-    cdef fi_source source
-    source.key = key
-    source.stream = stream
-    source.words = NULL
+    cdef fi_job job
+    cdef Py_ssize_t size = describe(&job, plan, key, stream, shape, block)
     cdef Py_buffer view
     PyObject_GetBuffer(out, &view, PyBUF_WRITABLE | PyBUF_C_CONTIGUOUS)
     try:
-        if view.len != count * <Py_ssize_t>fi_itemsize(plan.c.dtype):
-            raise ValueError(f"`out` has {view.len} bytes, the block {count} elements")
-        if view.len < GIL_BYTES:
-            fi_fill(&plan.c, &source, ndim, dims, start, stop, view.buf)
+        if view.len != size:
+            raise ValueError(f"`out` has {view.len} bytes, the block {size}")
+        job.out = view.buf
+        if size < GIL_BYTES:
+            fi_fill(&job, 1, 1)
         else:
             with nogil:
-                fi_fill(&plan.c, &source, ndim, dims, start, stop, view.buf)
+                fi_fill(&job, 1, threads)
     finally:
         PyBuffer_Release(&view)
 
 
+def fill_all(list requests not None, int threads):
+    """Do many fills with one hand-off; each request holds the first six arguments of `fill`."""
+    cdef Py_ssize_t count = len(requests), opened = 0, size, i
+    cdef fi_job *jobs = <fi_job *>PyMem_Calloc(count, sizeof(fi_job))
+    cdef Py_buffer *views = <Py_buffer *>PyMem_Calloc(count, sizeof(Py_buffer))
+    try:
+        if count and (jobs == NULL or views == NULL):
+            raise MemoryError
+        for i in range(count):
+            plan, out, key, stream, shape, block = requests[i]
+            size = describe(&jobs[i], plan, key, stream, shape, block)
+            PyObject_GetBuffer(out, &views[i], PyBUF_WRITABLE | PyBUF_C_CONTIGUOUS)
+            opened = i + 1
+            if views[i].len != size:
+                raise ValueError(f"`out` has {views[i].len} bytes, the block {size}")
+            jobs[i].out = views[i].buf
+        with nogil:
+            fi_fill(jobs, count, threads)
+    finally:
+        for i in range(opened):
+            PyBuffer_Release(&views[i])
+        PyMem_Free(views)
+        PyMem_Free(jobs)
+
+
 def map_words(Plan plan not None, const uint32_t[::1] words, unsigned char[::1] out):
     """For tests: map given words, not Philox's, to values. Their number is a multiple of 256."""
-    cdef int64_t shape[1]
-    cdef int64_t start[1]
     cdef Py_ssize_t wide = 2 if plan.c.dtype == FI_F64 else 1
-    shape[0] = words.shape[0] // wide
-    start[0] = 0
     if words.shape[0] == 0 or words.shape[0] % FI_WORDS_PADDING != 0:
         raise ValueError(f"the number of words must be a multiple of {FI_WORDS_PADDING}")
-    if out.shape[0] != shape[0] * <Py_ssize_t>fi_itemsize(plan.c.dtype):
-        raise ValueError(f"`out` has {out.shape[0]} bytes for {shape[0]} elements")
-    cdef fi_source source
-    source.key = 0
-    source.stream = 0
-    source.words = &words[0]
+    cdef fi_job job
+    cdef Py_ssize_t size = describe(&job, plan, 0, 0, (words.shape[0] // wide,), None)
+    if out.shape[0] != size:
+        raise ValueError(f"`out` has {out.shape[0]} bytes for {size}")
+    job.source.words = &words[0]
+    job.out = &out[0]
     with nogil:
-        fi_fill(&plan.c, &source, 1, shape, start, shape, &out[0])
+        fi_fill(&job, 1, 1)
 
 
 def isas():

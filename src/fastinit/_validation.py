@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import math
 import operator
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, NamedTuple
 
@@ -28,12 +29,13 @@ class Target(NamedTuple):
     block: Block | None  # the part of it that is wanted, None for all
     dtype: DType
     out: np.ndarray | None
+    threads: int | None
 
     def array(self) -> np.ndarray:
         """The array to fill: the caller's, or a new one."""
         if self.out is not None:
             return self.out
-        return np.empty(self.block_shape, self.dtype.numpy)
+        return np.empty(self.shape if self.block is None else self.block_shape, self.dtype.numpy)
 
     @property
     def ends(self) -> Block:
@@ -47,7 +49,8 @@ class Target(NamedTuple):
         return tuple([stop - start for start, stop in self.block])
 
 
-class DType(NamedTuple):
+@dataclass(frozen=True, eq=False)  # one object a dtype: its hash is quick
+class DType:
     """A dtype that fastinit fills."""
 
     numpy: np.dtype
@@ -67,8 +70,23 @@ _DTYPE_NAMES = "float32, float64, float16 or bfloat16"
 
 def check_target(shape: Any, dtype: Any, out: Any, index: Any, threads: Any) -> Target:
     """Check the arguments that every initializer takes, but for the seed."""
-    if threads is not None:
-        check_threads(threads)
+    if out is None and index is None and dtype is None and threads is None and type(shape) is tuple:
+        for n in shape:
+            if type(n) is not int:
+                break
+        else:
+            return _plain_target(shape)
+    return _checked_target(shape, dtype, out, index, threads)
+
+
+@lru_cache(maxsize=1024)
+def _plain_target(shape: tuple[int, ...]) -> Target:
+    """The common case, remembered: whoever makes many small tensors makes them of few shapes."""
+    return _checked_target(shape, None, None, None, None)
+
+
+def _checked_target(shape: Any, dtype: Any, out: Any, index: Any, threads: Any) -> Target:
+    limit = None if threads is None else check_threads(threads)
     checked = check_shape(shape)
     if dtype is None:
         kind = _FLOAT32 if out is None else check_dtype(_array(out).dtype, "out.dtype")
@@ -78,7 +96,7 @@ def check_target(shape: Any, dtype: Any, out: Any, index: Any, threads: Any) -> 
     if math.prod([n for n in checked if n]) * kind.numpy.itemsize >= _MAX_BYTES:
         raise ValueError(f"`shape` must describe fewer than 2**63 bytes. Received: shape={shape}, dtype={kind.numpy}")
     block = None if index is None else check_index(index, checked)
-    target = Target(checked, block, kind, out)
+    target = Target(checked, block, kind, out, limit)
     if out is not None:
         check_out(out, kind, target.block_shape)
     return target
@@ -93,15 +111,15 @@ def check_shape(shape: Any) -> tuple[int, ...]:
             if len(shape) <= 32:
                 return shape
     sizes: Any
-    if _is_int(shape):
+    if is_int(shape):
         sizes = (shape,)
-    elif _is_sequence(shape):
+    elif is_sequence(shape):
         sizes = shape
     else:
         raise TypeError(f"`shape` must be an int or a sequence of ints. Received: shape={shape!r}")
     result = []
     for n in sizes:
-        if not _is_int(n):
+        if not is_int(n):
             raise TypeError(f"`shape` must be an int or a sequence of ints. Received: shape={shape!r}")
         if n < 0:
             raise ValueError(f"`shape` must hold no negative size. Received: shape={shape!r}")
@@ -134,7 +152,7 @@ def _resolve_dtype(dtype: Any, name: str) -> DType:
         raise TypeError(f"`{name}` must be {_DTYPE_NAMES}. Received: None")
     try:
         resolved = np.dtype(dtype)
-    except TypeError:
+    except (TypeError, ValueError, SyntaxError):  # NumPy reads strings as a small language
         raise TypeError(f"`{name}` must be {_DTYPE_NAMES}. Received: {dtype!r}") from None
     if resolved in _DTYPES:
         return _DTYPES[resolved]
@@ -170,7 +188,7 @@ def check_index(index: Any, shape: tuple[int, ...]) -> Block:
         raise ValueError(f"`index` must hold one slice for each of {len(shape)} axes. Received: index={index!r}")
     block = []
     for axis, (part, size) in enumerate(zip(index, shape, strict=True)):
-        if part.step is not None and (not _is_int(part.step) or part.step != 1):
+        if part.step is not None and (not is_int(part.step) or part.step != 1):
             raise ValueError(f"`index` must have step 1. Received: {part} on axis {axis}")
         start = _slice_end(part.start, 0, size, part)
         stop = _slice_end(part.stop, size, size, part)
@@ -185,14 +203,14 @@ def check_index(index: Any, shape: tuple[int, ...]) -> Block:
 def _slice_end(end: Any, default: int, size: int, part: slice) -> int:
     if end is None:
         return default
-    if not _is_int(end):
+    if not is_int(end):
         raise TypeError(f"`index` must hold slices of ints. Received: {part}")
     position = operator.index(end)
     return position + size if position < 0 else position
 
 
 def check_threads(threads: Any) -> int:
-    if not _is_int(threads):
+    if not is_int(threads):
         raise TypeError(f"`threads` must be None or an int. Received: threads={threads!r}")
     if threads < 1:
         raise ValueError(f"`threads` must be >= 1. Received: threads={threads}")
@@ -203,10 +221,10 @@ def check_axes(ndim: int, **axes: Any) -> list[tuple[int, ...]]:
     """Non-negative axes of each keyword, none of them named twice."""
     result: list[tuple[int, ...]] = []
     for name, value in axes.items():
-        parts = value if _is_sequence(value) else (value,)
+        parts = value if is_sequence(value) else (value,)
         checked = []
         for axis in parts:
-            if not _is_int(axis):
+            if not is_int(axis):
                 raise TypeError(f"`{name}` must be an int or a sequence of ints. Received: {name}={value!r}")
             if not -ndim <= axis < ndim:
                 raise ValueError(f"`{name}` must name axes of a {ndim}-D shape. Received: {name}={value!r}")
@@ -249,7 +267,7 @@ def check_fraction(name: str, value: Any) -> float:
 
 
 def check_positive_int(name: str, value: Any) -> int:
-    if not _is_int(value):
+    if not is_int(value):
         raise TypeError(f"`{name}` must be an int. Received: {name}={value!r}")
     if value < 1:
         raise ValueError(f"`{name}` must be >= 1. Received: {name}={value}")
@@ -301,14 +319,19 @@ def check_rank(shape: tuple[int, ...], least: int, most: int, what: str) -> None
 
 
 def check_choice(name: str, value: Any, choices: Sequence[str], hint: str = "") -> None:
-    if value not in choices:
+    if not isinstance(value, str) or value not in choices:
         raise ValueError(f"`{name}` must be one of {', '.join(choices)}. {hint}Received: {name}={value!r}")
 
 
 def check_constant(value: Any, shape: tuple[int, ...], dtype: DType) -> np.ndarray:
     """`value` as an array that broadcasts to the shape, each element representable."""
-    array = np.asarray(value)
-    if array.dtype.kind not in "fiu" and not is_dtype_supported(array.dtype):
+    try:
+        array = np.asarray(value)
+        if array.dtype.kind == "O" and all(is_int(x) or isinstance(x, float) for x in array.flat):
+            array = array.astype(np.float64)  # ints beyond 64 bits
+    except (ValueError, OverflowError):
+        raise ValueError(f"`value` must be a finite number or an array of them. Received: value={value!r}") from None
+    if array.dtype.kind not in "fiu" and array.dtype.name != "bfloat16":
         raise TypeError(f"`value` must be a real number or an array of them. Received: value={value!r}")
     try:
         broadcast = np.broadcast_to(array, shape)
@@ -316,15 +339,32 @@ def check_constant(value: Any, shape: tuple[int, ...], dtype: DType) -> np.ndarr
         raise ValueError(
             f"`value` must broadcast to shape {shape}. Received: an array of shape {array.shape}"
         ) from None
-    wide = array.astype(np.float64)
-    finite = np.abs(wide[np.isfinite(wide)])
-    if finite.size:
-        check_fits(float(finite.max()), f"value={value!r}", dtype)
+    with np.errstate(over="ignore"):
+        largest = np.max(np.abs(array.astype(np.float64)), initial=0.0)
+    if not np.isfinite(largest):
+        raise ValueError(f"`value` must be finite. Received: value={value!r}")
+    check_fits(float(largest), f"value={value!r}", dtype)
     return broadcast
 
 
-def is_dtype_supported(dtype: np.dtype) -> bool:
-    return dtype in _DTYPES or dtype.name == "bfloat16"
+def check_entry(name: Any, entry: Any) -> tuple[Any, Any, dict[str, Any]]:
+    """An entry of `initialize`: (initializer, shape) or (initializer, shape, kwargs)."""
+    if not isinstance(name, str):
+        raise TypeError(f"a tensor's name must be a str. Received: {name!r}")
+    if not isinstance(entry, (tuple, list)) or len(entry) not in (2, 3):
+        raise TypeError(
+            "a tensor must be given as (initializer, shape) or (initializer, shape, kwargs). "
+            f"Received: {name!r}: {entry!r}"
+        )
+    initializer, shape, *rest = entry
+    kwargs = rest[0] if rest else {}
+    if not isinstance(initializer, str) and not callable(initializer):
+        raise TypeError(f"an initializer must be a name or a callable. Received: {name!r}: {initializer!r}")
+    if not isinstance(kwargs, Mapping) or "seed" in kwargs or "threads" in kwargs:
+        raise TypeError(
+            f"kwargs must be a dict that holds neither `seed` nor `threads`. Received: {name!r}: {kwargs!r}"
+        )
+    return initializer, shape, dict(kwargs)
 
 
 def unknown_name(name: Any, names: Iterable[str]) -> Exception:
@@ -352,42 +392,50 @@ def bad_key_part(part: Any) -> TypeError:
     return TypeError(f"a part of a key's path must be a str, an int or bytes. Received: {part!r}")
 
 
-def bad_isa(sentence: str) -> ImportError:
+def bad_thread_limit(wanted: str) -> ImportError:
+    return bad_environment(f"FASTINIT_NUM_THREADS must be an int >= 1. Received: {wanted!r}")
+
+
+def bad_environment(sentence: str) -> ImportError:
     # Naming the module that cannot be imported lets `python -m fastinit` print this one line alone.
     return ImportError(sentence, name="fastinit")
 
 
 def unknown_isa(name: str, names: Iterable[str]) -> ImportError:
-    return bad_isa(f"FASTINIT_ISA must name one of {', '.join(names)}. Received: {name!r}, an unknown name")
+    return bad_environment(f"FASTINIT_ISA must name one of {', '.join(names)}. Received: {name!r}, an unknown name")
 
 
 def isa_not_compiled(name: str, names: Iterable[str]) -> ImportError:
-    return bad_isa(
+    return bad_environment(
         f"FASTINIT_ISA={name}: this build of fastinit has no {name} kernels compiled in. "
         f"It can run here: {', '.join(names)}"
     )
 
 
 def isa_not_runnable(name: str, names: Iterable[str]) -> ImportError:
-    return bad_isa(f"FASTINIT_ISA={name}: this machine cannot run {name} instructions. It can run: {', '.join(names)}")
+    return bad_environment(
+        f"FASTINIT_ISA={name}: this machine cannot run {name} instructions. It can run: {', '.join(names)}"
+    )
 
 
-def _is_int(value: Any) -> bool:
-    return isinstance(value, (int, np.integer)) and not isinstance(value, bool)
+def is_int(value: Any) -> bool:
+    """A number of integers' kind: no bool, and no timedelta64, which NumPy derives from its integers."""
+    return isinstance(value, (int, np.integer)) and not isinstance(value, (bool, np.timedelta64))
 
 
-def _is_sequence(value: Any) -> bool:
+def is_sequence(value: Any) -> bool:
     if isinstance(value, np.ndarray):
         return value.ndim == 1
-    return isinstance(value, Sequence) and not isinstance(value, (str, bytes))
+    return isinstance(value, Sequence) and not isinstance(value, (str, bytes, bytearray))
 
 
 def _real(name: str, value: Any) -> float:
+    """The value as a float, without the sign of a zero: equal arguments give equal bits."""
     if type(value) is float:
-        return value
+        return value + 0.0
     if isinstance(value, (bool, np.bool_)) or not isinstance(value, (int, float, np.integer, np.floating)):
         raise TypeError(f"`{name}` must be a real number. Received: {name}={value!r}")
     try:
-        return float(value)
+        return float(value) + 0.0
     except OverflowError:
         raise ValueError(f"`{name}` must be finite. Received: {name}={value}") from None

@@ -19,8 +19,9 @@ threads : int
 
 from __future__ import annotations
 
+import functools
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, SupportsIndex, TypeVar
 
 import numpy as np
@@ -28,10 +29,12 @@ import numpy as np
 from . import _kernels
 from ._fans import Axes, compute_fans
 from ._validation import (
+    DType,
     Target,
     check_bounds,
     check_choice,
     check_constant,
+    check_entry,
     check_fits,
     check_fraction,
     check_interval,
@@ -42,9 +45,11 @@ from ._validation import (
     check_scale,
     check_std,
     check_target,
+    check_threads,
     unknown_name,
 )
 from .keys import Key, key_and_stream
+from .runtime import thread_limit
 
 Shape = SupportsIndex | Sequence[SupportsIndex]
 F = TypeVar("F", bound=Callable[..., np.ndarray])
@@ -122,7 +127,10 @@ def zeros(
     >>> fastinit.zeros(3)
     array([0., 0., 0.], dtype=float32)
     """
-    return _assign(check_target(shape, dtype, out, index, threads), 0.0)
+    target = check_target(shape, dtype, out, index, threads)
+    if out is None:
+        return np.zeros(target.block_shape, target.dtype.numpy)  # pages that nobody touches cost nothing
+    return _assign(target, 0.0)
 
 
 @_initializer
@@ -284,21 +292,45 @@ def dirac(
 
 def _assign(target: Target, values: Any) -> np.ndarray:
     array = target.array()
-    array[...] = values
+    np.asarray(array)[...] = values  # past a subclass that would not take them all, such as a mask
     return array
 
 
 # ---- plain random ----
 
 
+class _Batch:
+    """Stands for the key of a tensor of `initialize`: its draw is only noted down, not done."""
+
+    def __init__(self, key: Key, requests: list[tuple[Any, ...]]) -> None:
+        self.key = key
+        self.requests = requests
+
+
+# From so many bytes on, a call may be worth more than one thread.
+_THREADED_BYTES = 1 << 18
+
+
 def _draw(target: Target, seed: Any, plan: _kernels.Plan) -> np.ndarray:
     """Fill the target from the stream. All arguments but the seed have been checked."""
-    key, stream = key_and_stream(seed)
+    key, stream = key_and_stream(seed.key if type(seed) is _Batch else seed)
     array = target.array()
     # The buffer protocol has no bfloat16; the kernels see its bits.
     buffer = array.view(np.uint16) if target.dtype.code == _kernels.BFLOAT16 else array
-    _kernels.fill(plan, buffer, key, stream, target.shape, target.block)
+    if type(seed) is _Batch:
+        seed.requests.append((plan, buffer, key, stream, target.shape, target.block))
+    elif array.nbytes < _THREADED_BYTES:
+        _kernels.fill(plan, buffer, key, stream, target.shape, target.block)
+    else:
+        threads = target.threads or thread_limit()
+        _kernels.fill(plan, buffer, key, stream, target.shape, target.block, threads)
     return array
+
+
+# Plans are remembered: whoever makes many tensors makes them by few laws. Only arguments of these types
+# are looked up, because others may be unhashable, or equal to a number without being one.
+_PLAIN = frozenset({float, int})
+_remembered = functools.lru_cache(maxsize=1024, typed=True)
 
 
 @_initializer
@@ -337,8 +369,15 @@ def uniform(
     True
     """
     target = check_target(shape, dtype, out, index, threads)
-    first, last = check_interval(low, high, target.dtype)
-    return _draw(target, seed, _kernels.Plan.uniform(target.dtype.code, first, last))
+    plain = type(low) in _PLAIN and type(high) in _PLAIN
+    make_plan = _uniform_plan if plain else _uniform_plan.__wrapped__
+    return _draw(target, seed, make_plan(target.dtype, low, high))
+
+
+@_remembered
+def _uniform_plan(dtype: DType, low: Any, high: Any) -> _kernels.Plan:
+    first, last = check_interval(low, high, dtype)
+    return _kernels.Plan.uniform(dtype.code, first, last)
 
 
 @_initializer
@@ -378,9 +417,7 @@ def normal(
     >>> abs(float(w.std()) - 0.02) < 1e-4
     True
     """
-    return truncated_normal(
-        shape, mean, std, -math.inf, math.inf, dtype=dtype, seed=seed, out=out, index=index, threads=threads
-    )
+    return _normal(shape, mean, std, -math.inf, math.inf, dtype, seed, out, index, threads)
 
 
 @_initializer
@@ -433,11 +470,33 @@ def truncated_normal(
     >>> bool((tail >= 30).all() and (tail < 30.5).all())
     True
     """
+    return _normal(shape, mean, std, lower, upper, dtype, seed, out, index, threads)
+
+
+def _normal(
+    shape: Shape,
+    mean: float,
+    std: float,
+    lower: float,
+    upper: float,
+    dtype: Any,
+    seed: Any,
+    out: Any,
+    index: Any,
+    threads: Any,
+) -> np.ndarray:
     target = check_target(shape, dtype, out, index, threads)
+    plain = type(mean) in _PLAIN and type(std) in _PLAIN and type(lower) in _PLAIN and type(upper) in _PLAIN
+    make_plan = _normal_plan if plain else _normal_plan.__wrapped__
+    return _draw(target, seed, make_plan(target.dtype, mean, std, lower, upper))
+
+
+@_remembered
+def _normal_plan(dtype: DType, mean: Any, std: Any, lower: Any, upper: Any) -> _kernels.Plan:
     centre, width = check_number("mean", mean), check_std(std)
     first, last = check_bounds(lower, upper)
-    check_normal_fits(centre, width, first, last, target.dtype)
-    return _draw(target, seed, _kernels.Plan.normal(target.dtype.code, centre, width, first, last))
+    check_normal_fits(centre, width, first, last, dtype)
+    return _kernels.Plan.normal(dtype.code, centre, width, first, last)
 
 
 # ---- fan-scaled ----
@@ -498,11 +557,50 @@ def variance_scaling(
     >>> abs(float(w.std()) - (2 / 1000) ** 0.5) < 1e-4
     True
     """
+    axes = _axes(in_axis, out_axis, batch_axis)
+    return _scaled(shape, scale, mode, distribution, axes, dtype, seed, out, index, threads)
+
+
+_DEFAULT_AXES: tuple[Axes, Axes, Axes] = (-2, -1, ())
+
+
+def _axes(in_axis: Axes, out_axis: Axes, batch_axis: Axes) -> tuple[Axes, Axes, Axes]:
+    # Types first, so that what only compares equal (a bool, an array) is not taken for the default.
+    if (
+        type(in_axis) is type(out_axis) is int
+        and type(batch_axis) is tuple
+        and (in_axis, out_axis, batch_axis) == _DEFAULT_AXES
+    ):
+        return _DEFAULT_AXES
+    return in_axis, out_axis, batch_axis
+
+
+def _scaled(
+    shape: Shape,
+    scale: float,
+    mode: str,
+    distribution: str,
+    axes: tuple[Axes, Axes, Axes],
+    dtype: Any,
+    seed: Any,
+    out: Any,
+    index: Any,
+    threads: Any,
+) -> np.ndarray:
     target = check_target(shape, dtype, out, index, threads)
+    plain = axes is _DEFAULT_AXES and type(scale) in _PLAIN and type(mode) is type(distribution) is str
+    make_plan = _scaled_plan if plain else _scaled_plan.__wrapped__
+    return _draw(target, seed, make_plan(target.shape, target.dtype, scale, mode, distribution, axes))
+
+
+@_remembered
+def _scaled_plan(
+    shape: tuple[int, ...], dtype: DType, scale: Any, mode: Any, distribution: Any, axes: tuple[Axes, Axes, Axes]
+) -> _kernels.Plan:
     factor = check_scale(scale)
     check_choice("mode", mode, _MODES)
     check_choice("distribution", distribution, _DISTRIBUTIONS, _NORMAL_HINT if distribution == "normal" else "")
-    fan_in, fan_out = compute_fans(target.shape, in_axis, out_axis, batch_axis)
+    fan_in, fan_out = compute_fans(shape, *axes)
     if mode == "fan_in":
         fan: float = fan_in
     elif mode == "fan_out":
@@ -512,17 +610,15 @@ def variance_scaling(
     else:
         fan = math.sqrt(fan_in * fan_out)
     variance = factor / max(1.0, fan)
-
-    code = target.dtype.code
     if distribution == "uniform":
         limit = math.sqrt(3.0 * variance)
-        check_fits(limit, f"scale={scale}", target.dtype)
-        return _draw(target, seed, _kernels.Plan.symmetric_uniform(code, limit))
+        check_fits(limit, f"scale={scale}", dtype)
+        return _kernels.Plan.symmetric_uniform(dtype.code, limit)
     std, bound = math.sqrt(variance), math.inf
     if distribution == "truncated_normal":
         std, bound = std / _TRUNCATED_STD, 2.0
-    check_normal_fits(0.0, std, -bound, bound, target.dtype)
-    return _draw(target, seed, _kernels.Plan.normal(code, 0.0, std, -bound, bound))
+    check_normal_fits(0.0, std, -bound, bound, dtype)
+    return _kernels.Plan.normal(dtype.code, 0.0, std, -bound, bound)
 
 
 @_initializer
@@ -566,20 +662,8 @@ def glorot_uniform(
     >>> abs(float(w.std()) / (2 / (784 + 128)) ** 0.5 - 1) < 0.01
     True
     """
-    return variance_scaling(
-        shape,
-        1.0,
-        "fan_avg",
-        "uniform",
-        in_axis=in_axis,
-        out_axis=out_axis,
-        batch_axis=batch_axis,
-        dtype=dtype,
-        seed=seed,
-        out=out,
-        index=index,
-        threads=threads,
-    )
+    axes = _axes(in_axis, out_axis, batch_axis)
+    return _scaled(shape, 1.0, "fan_avg", "uniform", axes, dtype, seed, out, index, threads)
 
 
 @_initializer
@@ -626,20 +710,8 @@ def glorot_normal(
     >>> abs(float(w.std()) / (2 / (784 + 128)) ** 0.5 - 1) < 0.01
     True
     """
-    return variance_scaling(
-        shape,
-        1.0,
-        "fan_avg",
-        "truncated_normal",
-        in_axis=in_axis,
-        out_axis=out_axis,
-        batch_axis=batch_axis,
-        dtype=dtype,
-        seed=seed,
-        out=out,
-        index=index,
-        threads=threads,
-    )
+    axes = _axes(in_axis, out_axis, batch_axis)
+    return _scaled(shape, 1.0, "fan_avg", "truncated_normal", axes, dtype, seed, out, index, threads)
 
 
 @_initializer
@@ -683,20 +755,8 @@ def he_uniform(
     >>> abs(float(w.std()) / (2 / 784) ** 0.5 - 1) < 0.01
     True
     """
-    return variance_scaling(
-        shape,
-        2.0,
-        "fan_in",
-        "uniform",
-        in_axis=in_axis,
-        out_axis=out_axis,
-        batch_axis=batch_axis,
-        dtype=dtype,
-        seed=seed,
-        out=out,
-        index=index,
-        threads=threads,
-    )
+    axes = _axes(in_axis, out_axis, batch_axis)
+    return _scaled(shape, 2.0, "fan_in", "uniform", axes, dtype, seed, out, index, threads)
 
 
 @_initializer
@@ -743,20 +803,8 @@ def he_normal(
     >>> abs(float(w.std()) / (2 / 784) ** 0.5 - 1) < 0.01
     True
     """
-    return variance_scaling(
-        shape,
-        2.0,
-        "fan_in",
-        "truncated_normal",
-        in_axis=in_axis,
-        out_axis=out_axis,
-        batch_axis=batch_axis,
-        dtype=dtype,
-        seed=seed,
-        out=out,
-        index=index,
-        threads=threads,
-    )
+    axes = _axes(in_axis, out_axis, batch_axis)
+    return _scaled(shape, 2.0, "fan_in", "truncated_normal", axes, dtype, seed, out, index, threads)
 
 
 @_initializer
@@ -799,20 +847,8 @@ def lecun_uniform(
     >>> abs(float(w.std()) / (1 / 784) ** 0.5 - 1) < 0.01
     True
     """
-    return variance_scaling(
-        shape,
-        1.0,
-        "fan_in",
-        "uniform",
-        in_axis=in_axis,
-        out_axis=out_axis,
-        batch_axis=batch_axis,
-        dtype=dtype,
-        seed=seed,
-        out=out,
-        index=index,
-        threads=threads,
-    )
+    axes = _axes(in_axis, out_axis, batch_axis)
+    return _scaled(shape, 1.0, "fan_in", "uniform", axes, dtype, seed, out, index, threads)
 
 
 @_initializer
@@ -856,20 +892,8 @@ def lecun_normal(
     >>> abs(float(w.std()) / (1 / 784) ** 0.5 - 1) < 0.01
     True
     """
-    return variance_scaling(
-        shape,
-        1.0,
-        "fan_in",
-        "truncated_normal",
-        in_axis=in_axis,
-        out_axis=out_axis,
-        batch_axis=batch_axis,
-        dtype=dtype,
-        seed=seed,
-        out=out,
-        index=index,
-        threads=threads,
-    )
+    axes = _axes(in_axis, out_axis, batch_axis)
+    return _scaled(shape, 1.0, "fan_in", "truncated_normal", axes, dtype, seed, out, index, threads)
 
 
 xavier_uniform = _registry["xavier_uniform"] = glorot_uniform
@@ -901,7 +925,8 @@ def sparse(
         (in, out): two axes.
     sparsity : float
         Share of zeros in every column (in the inputs of every unit), in [0, 1]:
-        ceil(sparsity * in) of its entries, chosen independently for each column.
+        ceil(sparsity * in) of its entries, the product taken in float64 as in PyTorch, chosen
+        independently for each column.
     std : float
         Standard deviation of the other entries, which are those of ``normal(shape, 0, std)``.
     {common}
@@ -926,9 +951,8 @@ def sparse(
     target = check_target(shape, dtype, out, index, threads)
     check_rank(target.shape, 2, 2, "`shape` must have two axes, (in, out)")
     share, width = check_fraction("sparsity", sparsity), check_std(std)
-    check_normal_fits(0.0, width, -math.inf, math.inf, target.dtype)
     key = Key(seed)
-    array = _draw(target, key, _kernels.Plan.normal(target.dtype.code, 0.0, width, -math.inf, math.inf))
+    array = _draw(target, key, _normal_plan(target.dtype, 0.0, width, -math.inf, math.inf))
 
     rows, columns = target.shape
     count = math.ceil(share * rows)
@@ -946,3 +970,89 @@ def sparse(
         np.put_along_axis(is_zero, zero_rows, True, axis=0)
         array[is_zero[first:last]] = 0.0
     return array
+
+
+# ---- many at once ----
+
+
+def initialize(tensors: Mapping[str, Sequence[Any]], *, seed: Any = None, threads: Any = None) -> dict[str, np.ndarray]:
+    """Initialize all tensors of a model in one call, in parallel.
+
+    Every tensor gets its own stream, ``Key(seed).child(name)``, so the result is that of the separate
+    calls, bit for bit: ``initializer(shape, seed=Key(seed).child(name), **kwargs)``. It does not depend
+    on the order of the tensors nor on which others there are.
+
+    Parameters
+    ----------
+    tensors : mapping of str to (initializer, shape) or (initializer, shape, kwargs)
+        `initializer` is a name or a function of this package, or any callable that takes a shape and
+        ``seed=``. `kwargs` is a dict of its further arguments, ``out=`` included.
+    seed : None, int, Key, or numpy.random.SeedSequence, Generator or BitGenerator
+        None takes fresh entropy, once for all.
+    threads : int
+        The most threads that the call may use. Values never depend on it.
+
+    Returns
+    -------
+    dict of str to numpy.ndarray
+        In the order of `tensors`.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an entry is not as described or its initializer refuses it. Everything is checked before any
+        array that was passed in is written.
+
+    Examples
+    --------
+    >>> import fastinit
+    >>> weights = fastinit.initialize(
+    ...     {
+    ...         "dense.kernel": ("he_normal", (784, 128)),
+    ...         "dense.bias": ("zeros", (128,)),
+    ...         "head.kernel": ("normal", (128, 10), {"std": 0.02, "dtype": "float64"}),
+    ...     },
+    ...     seed=0,
+    ... )
+    >>> bool((weights["head.kernel"] == fastinit.normal(
+    ...     (128, 10), std=0.02, dtype="float64", seed=fastinit.Key(0).child("head.kernel"))).all())
+    True
+    """
+    limit = thread_limit() if threads is None else check_threads(threads)
+    root = Key(seed)
+    requests: list[tuple[Any, ...]] = []
+    copies: list[tuple[np.ndarray, np.ndarray]] = []
+    arrays = {}
+    for name, entry in tensors.items():
+        initializer, shape, kwargs = check_entry(name, entry)
+        function = get(initializer) if isinstance(initializer, str) else initializer
+        key = root.child(name)
+        if function in _DRAWN:
+            arrays[name] = function(shape, seed=_Batch(key, requests), **kwargs)
+            continue
+        # What is not drawn is made now, and written to its place when all has been checked.
+        out = kwargs.pop("out", None)
+        array = function(shape, seed=key, **kwargs)
+        if out is not None:
+            check_target(array.shape, kwargs.get("dtype"), out, None, None)
+            copies.append((out, array))
+        arrays[name] = array if out is None else out
+    for out, array in copies:
+        np.asarray(out)[...] = array
+    _kernels.fill_all(requests, limit)
+    return arrays
+
+
+# The initializers that are one draw, which `initialize` can do together with others.
+_DRAWN = {
+    uniform,
+    normal,
+    truncated_normal,
+    variance_scaling,
+    glorot_uniform,
+    glorot_normal,
+    he_uniform,
+    he_normal,
+    lecun_uniform,
+    lecun_normal,
+}

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from ._validation import bad_key_part, bad_seed, bad_seed_range, no_key_part
+from ._validation import bad_key_part, bad_seed, bad_seed_range, is_int, no_key_part
 
 _LIMIT = 1 << 64
 _PERSON = b"fastinit.v1"
@@ -49,10 +49,8 @@ class Key:
     key: int
     stream: int
 
-    def __init__(self, seed: Any = None) -> None:
-        key, stream = key_and_stream(seed)
-        object.__setattr__(self, "key", key)
-        object.__setattr__(self, "stream", stream)
+    def __new__(cls, seed: Any = None) -> Key:
+        return cls.from_words(*key_and_stream(seed))
 
     @classmethod
     def from_words(cls, key: int, stream: int) -> Key:
@@ -64,7 +62,7 @@ class Key:
         >>> Key.from_words(7, 0) == Key(7)
         True
         """
-        self = cls.__new__(cls)
+        self = object.__new__(cls)
         object.__setattr__(self, "key", _checked_word(key))
         object.__setattr__(self, "stream", _checked_word(stream))
         return self
@@ -144,7 +142,7 @@ def key_and_stream(seed: Any) -> tuple[int, int]:
     if seed is None:
         entropy = os.urandom(16)
         return int.from_bytes(entropy[:8], "little"), int.from_bytes(entropy[8:], "little")
-    if isinstance(seed, (int, np.integer)) and not isinstance(seed, bool):
+    if is_int(seed):
         return key_and_stream(int(seed))
     if isinstance(seed, np.random.SeedSequence):
         key, stream = seed.generate_state(2, np.uint64)
@@ -159,7 +157,7 @@ def key_and_stream(seed: Any) -> tuple[int, int]:
 
 
 def _checked_word(word: int) -> int:
-    if isinstance(word, bool) or not isinstance(word, (int, np.integer)):
+    if not is_int(word):
         raise bad_seed(word)
     if not 0 <= word < _LIMIT:
         raise bad_seed_range(int(word))
@@ -171,7 +169,7 @@ def _encode(part: str | int | bytes) -> tuple[bytes, bytes]:
         return b"s", part.encode()
     if isinstance(part, bytes):
         return b"b", part
-    if isinstance(part, (int, np.integer)) and not isinstance(part, bool):
+    if is_int(part):
         number = int(part)
         # The shortest two's complement: one bit for the sign beside those of the number.
         bits = (number if number >= 0 else ~number).bit_length() + 1

@@ -11,7 +11,8 @@ except ImportError as error:
     raise ImportError(
         "fastinit's compiled kernels cannot be imported; install the package (pip install .) for this Python"
     ) from error
-from ._validation import isa_not_compiled, isa_not_runnable, unknown_isa
+from ._cpus import usable_cpus
+from ._validation import bad_thread_limit, isa_not_compiled, isa_not_runnable, unknown_isa
 
 __version__: str = _kernels.VERSION
 
@@ -53,7 +54,8 @@ def info() -> dict[str, Any]:
     dict
         ``version``; ``isa``, the instruction set in use; ``compiled`` and ``runnable``, the names of
         those that this build holds and that this machine can run; ``threads``, how many threads a
-        call uses at most.
+        large call uses: as many as there are processors for this process (by affinity and control
+        group), but no more than the environment variable ``FASTINIT_NUM_THREADS`` said at import.
 
     Examples
     --------
@@ -67,8 +69,13 @@ def info() -> dict[str, Any]:
         "isa": isa(),
         "compiled": tuple(name for name, compiled, _ in isas if compiled),
         "runnable": tuple(name for name, _, runnable in isas if runnable),
-        "threads": 1,
+        "threads": thread_limit(),
     }
+
+
+def thread_limit() -> int:
+    """Tell how many threads a large call uses unless its ``threads=`` says otherwise."""
+    return min(usable_cpus(), _most_threads)
 
 
 def _choose_isa(wanted: str | None) -> None:
@@ -87,4 +94,13 @@ def _choose_isa(wanted: str | None) -> None:
     _kernels.use_isa(wanted)
 
 
+def _thread_limit_of(wanted: str | None) -> int:
+    if not wanted:
+        return 1 << 30
+    if not wanted.isdecimal() or int(wanted) < 1:
+        raise bad_thread_limit(wanted)
+    return int(wanted)
+
+
 _choose_isa(os.environ.get("FASTINIT_ISA"))
+_most_threads = _thread_limit_of(os.environ.get("FASTINIT_NUM_THREADS"))

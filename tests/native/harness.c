@@ -26,8 +26,6 @@ static const char *const dtype_names[FI_DTYPE_COUNT] = {
     [FI_F32] = "float32", [FI_F16] = "float16", [FI_BF16] = "bfloat16", [FI_F64] = "float64", [FI_U32] = "uint32",
 };
 
-typedef struct { int64_t shape[2], start[2], stop[2]; } block;
-
 static _Noreturn void fail(const char *what, const char *detail)
 {
     fprintf(stderr, "harness: %s%s\n", what, detail);
@@ -76,31 +74,31 @@ static uint64_t fnv1a(const unsigned char *bytes, size_t count)
 
 /* The block lies one element behind the start of its allocation and ends with it, so that a kernel that
  * asks for more alignment than an element's, or writes beyond the end, shows under a sanitizer. */
-static uint64_t hash_of_block(const fi_plan *plan, const fi_source *source, const block *b)
+static uint64_t hash_of_block(fi_job *job)
 {
     const unsigned char untouched[8] = {0xA5, 0xA5, 0xA5, 0xA5, 0xA5, 0xA5, 0xA5, 0xA5};
-    const size_t itemsize = fi_itemsize(plan->dtype);
-    const size_t bytes = (size_t)((b->stop[0] - b->start[0]) * (b->stop[1] - b->start[1])) * itemsize;
+    const size_t itemsize = fi_itemsize(job->plan->dtype);
+    const size_t bytes = (size_t)((job->stop[0] - job->start[0]) * (job->stop[1] - job->start[1])) * itemsize;
     unsigned char *memory = allocate(itemsize + bytes);
     memset(memory, 0xA5, itemsize + bytes);
-    fi_fill(plan, source, 2, b->shape, b->start, b->stop, memory + itemsize);
+    job->out = memory + itemsize;
+    fi_fill(job, 1, 1);
     if (memcmp(memory, untouched, itemsize) != 0)
         fail("written before the block", "");
-    const uint64_t hash = fnv1a(memory + itemsize, bytes);
+    const uint64_t hash = fnv1a(job->out, bytes);
     free(memory);
     return hash;
 }
 
 static uint64_t hash_from_philox(const fi_plan *plan)
 {
-    fi_source source = {0, 0, NULL};
-    block b;
-    if (scanf("%" SCNx64 " %" SCNx64, &source.key, &source.stream) != 2 ||
-        scanf("%" SCNd64 " %" SCNd64, &b.shape[0], &b.shape[1]) != 2 ||
-        scanf("%" SCNd64 " %" SCNd64, &b.start[0], &b.stop[0]) != 2 ||
-        scanf("%" SCNd64 " %" SCNd64, &b.start[1], &b.stop[1]) != 2)
+    fi_job job = {.plan = plan, .ndim = 2};
+    if (scanf("%" SCNx64 " %" SCNx64, &job.source.key, &job.source.stream) != 2 ||
+        scanf("%" SCNd64 " %" SCNd64, &job.shape[0], &job.shape[1]) != 2 ||
+        scanf("%" SCNd64 " %" SCNd64, &job.start[0], &job.stop[0]) != 2 ||
+        scanf("%" SCNd64 " %" SCNd64, &job.start[1], &job.stop[1]) != 2)
         fail("a block that is none", "");
-    return hash_of_block(plan, &source, &b);
+    return hash_of_block(&job);
 }
 
 static uint64_t hash_from_given(const fi_plan *plan)
@@ -112,10 +110,9 @@ static uint64_t hash_from_given(const fi_plan *plan)
     for (int64_t i = 0; i < count; i++)
         if (scanf("%" SCNx32, &words[i]) != 1)
             fail("a word that is none", "");
-    const fi_source source = {0, 0, words};
     const int64_t elements = plan->dtype == FI_F64 ? count / 2 : count;
-    const block b = {{1, elements}, {0, 0}, {1, elements}};
-    const uint64_t hash = hash_of_block(plan, &source, &b);
+    fi_job job = {plan, {0, 0, words}, .ndim = 2, .shape = {1, elements}, .stop = {1, elements}};
+    const uint64_t hash = hash_of_block(&job);
     free(words);
     return hash;
 }

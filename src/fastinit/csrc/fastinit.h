@@ -92,12 +92,23 @@ void fi_plan_symmetric_uniform(fi_plan *plan, fi_dtype dtype, double limit);
 /* A normal cut off at mean + std * [lower, upper]; infinite bounds give the plain normal. */
 void fi_plan_normal(fi_plan *plan, fi_dtype dtype, double mean, double std, double lower, double upper);
 
-#define FI_MAX_NDIM 64
+#define FI_MAX_NDIM 32
 
-/* Fill `out`, C-contiguous and of the block's shape stop - start, with the block [start, stop) of the
- * tensor of the given shape. */
-void fi_fill(const fi_plan *plan, const fi_source *source, int ndim, const int64_t *shape,
-             const int64_t *start, const int64_t *stop, void *out);
+/* One block of one tensor to fill: [start, stop) on each axis of the shape. `out` is C-contiguous and of
+ * the block's shape. The second half is for fi_fill to keep its division of the work in. */
+typedef struct {
+    const fi_plan *plan;
+    fi_source source;
+    int ndim;
+    int64_t shape[FI_MAX_NDIM], start[FI_MAX_NDIM], stop[FI_MAX_NDIM];
+    void *out;
+
+    int inner;
+    int64_t run, runs, pieces_per_run, runs_per_piece, first_piece;
+} fi_job;
+
+/* Do all the jobs on at most so many threads. The values do not depend on it. */
+void fi_fill(fi_job *jobs, int64_t count, int threads);
 
 /* Bytes per element. */
 size_t fi_itemsize(fi_dtype dtype);
