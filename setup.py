@@ -19,14 +19,24 @@ X86_64, AARCH64 = MACHINE in ("x86_64", "amd64"), MACHINE in ("aarch64", "arm64"
 ISA_FLAGS = {
     "x86_64": {
         "scalar": [],
-        "avx2": ["-mavx2", "-mfma", "-mf16c"],
+        "avx2": ["-mavx2", "-mfma", "-mf16c", "-mtune=haswell"],
         "avx512": ["-mavx512f", "-mavx512bw", "-mavx512dq", "-mavx512vl", "-mfma", "-mf16c"],
     },
     "aarch64": {"scalar": [], "neon": []},
 }
 
 # No fast-math of any kind and no contraction: the bits depend on it (docs/stream.md).
-FLAGS = ["-std=c11", "-O3", "-ffp-contract=off", "-fno-math-errno", "-fvisibility=hidden", "-pthread", "-g0", "-Wall", "-Wextra"]
+FLAGS = [
+    "-std=c11",
+    "-O3",
+    "-ffp-contract=off",
+    "-fno-math-errno",
+    "-fvisibility=hidden",
+    "-pthread",
+    "-g0",
+    "-Wall",
+    "-Wextra",
+]
 # FASTINIT_SANITIZE=address,undefined builds with sanitizers; see CONTRIBUTING.md.
 SANITIZE = os.environ.get("FASTINIT_SANITIZE")
 if SANITIZE:

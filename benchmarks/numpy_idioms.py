@@ -6,11 +6,13 @@ stay in the cache saves the passes over memory that scaling and redrawing would 
 of the time of a large truncated normal.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable
+from typing import Any
 
 import numpy as np
-from harness import Array, Shape
+from harness import Array
 
+Size = tuple[int, ...]
 BLOCK = 1 << 16
 # The std of a standard normal that is cut off at -2 and 2.
 TRUNCATED_STD = 0.87962566103423978
@@ -20,44 +22,66 @@ def generator(seed: int = 0) -> np.random.Generator:
     return np.random.Generator(np.random.SFC64(seed))
 
 
-def uniform(rng: np.random.Generator, shape: Shape, low: float, high: float, *, out: Array | None = None) -> Array:
-    values = np.empty(shape, np.float32) if out is None else out
-    for block in _blocks(values):
-        rng.random(dtype=np.float32, out=block)
+def uniform(
+    rng: np.random.Generator,
+    shape: Size,
+    low: float,
+    high: float,
+    *,
+    dtype: Any = np.float32,
+    out: Array | None = None,
+) -> Array:
+    def draw(block: Array) -> None:
+        rng.random(dtype=block.dtype, out=block)
         block *= high - low
         block += low
-    return values
+
+    return _by_blocks(draw, shape, dtype, out)
 
 
-def normal(rng: np.random.Generator, shape: Shape, std: float, *, out: Array | None = None) -> Array:
-    values = np.empty(shape, np.float32) if out is None else out
-    for block in _blocks(values):
-        rng.standard_normal(dtype=np.float32, out=block)
+def normal(
+    rng: np.random.Generator, shape: Size, std: float, *, dtype: Any = np.float32, out: Array | None = None
+) -> Array:
+    def draw(block: Array) -> None:
+        rng.standard_normal(dtype=block.dtype, out=block)
         block *= std
-    return values
+
+    return _by_blocks(draw, shape, dtype, out)
 
 
-def truncated_normal(rng: np.random.Generator, shape: Shape, std: float, *, out: Array | None = None) -> Array:
+def truncated_normal(
+    rng: np.random.Generator, shape: Size, std: float, *, dtype: Any = np.float32, out: Array | None = None
+) -> Array:
     """`std` is that before the truncation, which is at two of them."""
-    values = np.empty(shape, np.float32) if out is None else out
-    for block in _blocks(values):
-        rng.standard_normal(dtype=np.float32, out=block)
+
+    def draw(block: Array) -> None:
+        rng.standard_normal(dtype=block.dtype, out=block)
         outside = np.flatnonzero(np.abs(block) > 2)
         while outside.size:
-            redrawn = rng.standard_normal(outside.size, dtype=np.float32)
+            redrawn = rng.standard_normal(outside.size, dtype=block.dtype)
             block[outside] = redrawn
             outside = outside[np.abs(redrawn) > 2]
         block *= std
-    return values
+
+    return _by_blocks(draw, shape, dtype, out)
 
 
-def he_normal(rng: np.random.Generator, shape: Shape, *, out: Array | None = None) -> Array:
+def he_normal(rng: np.random.Generator, shape: Size, *, out: Array | None = None) -> Array:
     fan_in, _ = shape
     return truncated_normal(rng, shape, (2 / fan_in) ** 0.5 / TRUNCATED_STD, out=out)
 
 
-def _blocks(values: Array) -> Sequence[Array]:
+def _by_blocks(draw: Callable[[Array], None], shape: Size, dtype: Any, out: Array | None) -> Array:
+    """Draw block by block; dtypes that NumPy's generators do not know are drawn as float32 and converted."""
+    values = np.empty(shape, dtype) if out is None else out
     flat = values.reshape(-1)
-    if flat.size <= BLOCK:
-        return (flat,)
-    return [flat[start : start + BLOCK] for start in range(0, flat.size, BLOCK)]
+    direct = values.dtype in (np.float32, np.float64)
+    scratch = None if direct else np.empty(min(flat.size, BLOCK), np.float32)
+    for start in range(0, flat.size, BLOCK):
+        block = flat[start : start + BLOCK]
+        if scratch is None:
+            draw(block)
+        else:
+            draw(scratch[: block.size])
+            block[...] = scratch[: block.size]
+    return values

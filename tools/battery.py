@@ -376,9 +376,9 @@ def run_values(key: int, size: int, path: Path) -> None:
     chance = -math.expm1(len(p) * math.log1p(-min(p)))
     lines += [
         "",
-        f"{len(p)} tests, {len(odd)} suspicious ({2 * SUSPICIOUS * len(p):.2g} expected by chance). The smallest two-sided "
-        f"p is {min(p):.2g};",
-        f"the smallest of as many independent ones is that small with probability {chance:.2g}.",
+        f"{len(p)} tests, {len(odd)} suspicious ({2 * SUSPICIOUS * len(p):.2g} expected by chance).",
+        f"The smallest two-sided p is {min(p):.2g}; that of as many independent tests is as small with probability "
+        f"{chance:.2g}.",
     ]
     path.write_text("\n".join(lines) + "\n", encoding="utf-8")
     report("values", "done")
@@ -387,13 +387,15 @@ def run_values(key: int, size: int, path: Path) -> None:
 # ---- command line ----
 
 _status: dict[str, str] = {}
+_status_lock = threading.Lock()
 
 
 def report(part: str, text: str) -> None:
     """Renew the line of progress."""
-    _status[part] = text
-    line = ", ".join(f"{name}: {state}" for name, state in sorted(_status.items()))
-    print(f"\r{line:<79}", end="", file=sys.stderr, flush=True)
+    with _status_lock:
+        _status[part] = text
+        line = ", ".join(f"{name}: {state}" for name, state in sorted(_status.items()))
+        print(f"\r{line:<79}", end="", file=sys.stderr, flush=True)
 
 
 def power_or_int(text: str) -> int:
@@ -425,7 +427,11 @@ def main() -> None:
 
     arguments.out.mkdir(parents=True, exist_ok=True)
     threads = [
-        threading.Thread(target=run_dieharder, args=(source, arguments.key, arguments.out / f"dieharder-{source}.txt"))
+        threading.Thread(
+            target=run_dieharder,
+            args=(source, arguments.key, arguments.out / f"dieharder-{source}.txt"),
+            daemon=True,
+        )
         for source in parts[:2]
         if source in chosen
     ]

@@ -25,58 +25,54 @@ typedef struct {
     int flag; /* uniform: scale the word first; symmetric and asymmetric: no q beyond the near octaves */
 } laws;
 
-FI_ALWAYS_INLINE vd map64(const laws *c, vd p, vu words, fi_method method)
+FI_ALWAYS_INLINE void map64(const laws *c, const vu words[FI_PACK], const vd p[FI_PACK], vd value[FI_PACK],
+                            fi_method method)
 {
     switch (method) {
-    case FI_METHOD_UNIFORM: return uniform64_map(&c->u64, words);
-    case FI_METHOD_SYMMETRIC: return symmetric64_map(&c->s64, words);
-    case FI_METHOD_ASYMMETRIC: return asymmetric64_map(&c->a64, words);
-    case FI_METHOD_NARROW: return narrow64_map(&c->n64, p);
-    default: return tail64_map(&c->t64, p);
+    case FI_METHOD_UNIFORM: uniform64_map(&c->u64, words, value); break;
+    case FI_METHOD_SYMMETRIC: symmetric64_map(&c->s64, words, value); break;
+    case FI_METHOD_ASYMMETRIC: asymmetric64_map(&c->a64, words, value); break;
+    case FI_METHOD_NARROW: narrow64_map(&c->n64, p, value); break;
+    default: tail64_map(&c->t64, p, value); break;
     }
 }
 
-FI_ALWAYS_INLINE vf map32(const laws *c, vu words, fi_method method)
+FI_ALWAYS_INLINE void map32(const laws *c, const vu words[FI_PACK], vf value[FI_PACK], fi_method method)
 {
     switch (method) {
-    case FI_METHOD_UNIFORM: return uniform32_map(&c->u32, words, c->flag);
-    case FI_METHOD_SYMMETRIC: return symmetric32_map(&c->s32, words, c->flag);
-    case FI_METHOD_ASYMMETRIC: return asymmetric32_map(&c->a32, words, c->flag);
-    default: {
-        /* In float64, rounded to float32 once; the bounds are those of the output's dtype. */
-        vd low = map64(c, unit_from_u32(vd_from_u32_low(words)), words, method);
-        vd high = map64(c, unit_from_u32(vd_from_u32_high(words)), words, method);
-        return vf_min(vf_max(vf_from_f64(low, high), c->u32.low), c->u32.high);
+    case FI_METHOD_UNIFORM: uniform32_map(&c->u32, words, value, c->flag); break;
+    case FI_METHOD_SYMMETRIC: symmetric32_map(&c->s32, words, value, c->flag); break;
+    case FI_METHOD_ASYMMETRIC: asymmetric32_map(&c->a32, words, value, c->flag); break;
+    default: { /* in float64, rounded to float32 once; the bounds are those of the output's dtype */
+        vd p[FI_PACK], low[FI_PACK], high[FI_PACK];
+        EACH p[i] = unit_from_u32(vd_from_u32_low(words[i]));
+        map64(c, words, p, low, method);
+        EACH p[i] = unit_from_u32(vd_from_u32_high(words[i]));
+        map64(c, words, p, high, method);
+        EACH value[i] = vf_min(vf_max(vf_from_f64(low[i], high[i]), c->u32.low), c->u32.high);
     }
     }
 }
 
-/* Map the group's j-th vector of words to its place in the output. */
-FI_ALWAYS_INLINE void map_vector(const laws *c, vu words, unsigned char *out, int j, fi_method method,
-                                 fi_dtype dtype)
+/* Map a pack of words and store its values at `out`. */
+FI_ALWAYS_INLINE void map_pack(const laws *c, const vu words[FI_PACK], void *out, fi_method method, fi_dtype dtype)
 {
-    switch (dtype) {
-    case FI_F32: vf_store_f32((float *)out + j * FI_LANES, map32(c, words, method)); break;
-    case FI_F16: vf_store_f16((uint16_t *)out + j * FI_LANES, map32(c, words, method)); break;
-    case FI_BF16: vf_store_bf16((uint16_t *)out + j * FI_LANES, map32(c, words, method)); break;
-    case FI_F64:
-        vd_store((double *)out + j * (FI_LANES / 2), map64(c, unit_magnitude64(words), words, method));
-        break;
-    default: vu_store((uint32_t *)out + j * FI_LANES, words); break;
-    }
-}
-
-FI_ALWAYS_INLINE void map_group(const laws *c, const vu words[FI_VECS], unsigned char *out, fi_method method,
-                                fi_dtype dtype)
-{
-    if (method == FI_METHOD_NARROW || method == FI_METHOD_TAIL) { /* long bodies: unrolled, they only grow */
-#pragma GCC unroll 1
-        for (int j = 0; j < FI_VECS; j++)
-            map_vector(c, words[j], out, j, method, dtype);
+    if (dtype == FI_U32) {
+        EACH vu_store((uint32_t *)out + i * FI_LANES, words[i]);
+    } else if (dtype == FI_F64) {
+        vd p[FI_PACK], value[FI_PACK];
+        EACH p[i] = unit_magnitude64(words[i]);
+        map64(c, words, p, value, method);
+        EACH vd_store((double *)out + i * (FI_LANES / 2), value[i]);
     } else {
-#pragma GCC unroll 8
-        for (int j = 0; j < FI_VECS; j++)
-            map_vector(c, words[j], out, j, method, dtype);
+        vf value[FI_PACK];
+        map32(c, words, value, method);
+        if (dtype == FI_F32)
+            EACH vf_store_f32((float *)out + i * FI_LANES, value[i]);
+        else if (dtype == FI_F16)
+            EACH vf_store_f16((uint16_t *)out + i * FI_LANES, value[i]);
+        else
+            EACH vf_store_bf16((uint16_t *)out + i * FI_LANES, value[i]);
     }
 }
 
@@ -121,7 +117,10 @@ FI_ALWAYS_INLINE void fill_run(const fi_plan *plan, const fi_source *source, uin
         /* The two ends of a run go through a buffer, and never touch memory beyond it. */
         const int whole = skip == 0 && count >= group;
         const size_t n = group - skip < count ? group - skip : count;
-        map_group(&c, words, whole ? to : buffer, method, dtype);
+        unsigned char *const target = whole ? to : buffer;
+#pragma GCC unroll 8
+        for (int j = 0; j < FI_VECS; j += FI_PACK)
+            map_pack(&c, words + j, target + j * FI_LANES * itemsize / words_per_element, method, dtype);
         if (!whole)
             memcpy(to, buffer + skip * itemsize, n * itemsize);
         to += n * itemsize;

@@ -13,14 +13,17 @@ static inline symmetric32 symmetric32_load(const fi_law32 *law)
     return c;
 }
 
-static inline vf symmetric32_map(const symmetric32 *c, vu word, int all_near)
+static inline void symmetric32_map(const symmetric32 *c, const vu word[FI_PACK], vf value[FI_PACK], int all_near)
 {
     const vu magnitude = vu_set32(0x7FFFFFFF);
-    const vf y = vf_fma(vf_from_i32(vu_and(word, magnitude)), c->y_scale, c->y_offset);
-    const vf q2 = vf_min(vf_fma(vf_from_i32(vu_andnot(word, magnitude)), c->q_scale, c->q_offset),
-                         vf_set(0x1.fffffep0f));
-    const vf z = vf_flip_sign(vf_mul(y, icdf_quotient32(q2, all_near)), word);
-    return vf_min(vf_max(vf_fma(z, c->std, c->mean), c->low), c->high);
+    vf y[FI_PACK], q2[FI_PACK], z[FI_PACK];
+    EACH q2[i] = vf_fma(vf_from_i32(vu_andnot(word[i], magnitude)), c->q_scale, c->q_offset);
+    EACH q2[i] = vf_min(q2[i], vf_set(0x1.fffffep0f));
+    icdf_quotient32(q2, z, all_near);
+    EACH y[i] = vf_fma(vf_from_i32(vu_and(word[i], magnitude)), c->y_scale, c->y_offset);
+    EACH z[i] = vf_flip_sign(vf_mul(y[i], z[i]), word[i]);
+    EACH value[i] = vf_fma(z[i], c->std, c->mean);
+    EACH value[i] = vf_min(vf_max(value[i], c->low), c->high);
 }
 
 /* Any other bounds [a, b] with D = P(a < Z < b) >= 1/16. With w the word's upper 31 bits:
@@ -37,15 +40,21 @@ static inline asymmetric32 asymmetric32_load(const fi_law32 *law)
     return c;
 }
 
-static inline vf asymmetric32_map(const asymmetric32 *c, vu word, int all_near)
+static inline void asymmetric32_map(const asymmetric32 *c, const vu word[FI_PACK], vf value[FI_PACK], int all_near)
 {
-    const vu w = vu_shr32(word, 1);
-    const vf lo = vf_fma(vf_from_i32(w), c->lo_scale, c->lo_offset);
-    const vf hi = vf_fma(vf_from_i32(vu_andnot(w, vu_set32(0x7FFFFFFF))), c->hi_scale, c->hi_offset);
-    const vf q2 = vf_max(vf_min(vf_min(lo, hi), vf_set(0x1.fffffep0f)), vf_set(0x1p-31f));
-    const vf y = vf_fma(q2, vf_set(-0.5f), vf_set(1.0f));
-    const vf z = vf_flip_sign(vf_mul(y, icdf_quotient32(q2, all_near)), vf_bits(vf_sub(lo, hi)));
-    return vf_min(vf_max(vf_fma(z, c->std, c->mean), c->low), c->high);
+    vf lo[FI_PACK], hi[FI_PACK], q2[FI_PACK], z[FI_PACK];
+    EACH {
+        const vu w = vu_shr32(word[i], 1);
+        lo[i] = vf_fma(vf_from_i32(w), c->lo_scale, c->lo_offset);
+        hi[i] = vf_fma(vf_from_i32(vu_andnot(w, vu_set32(0x7FFFFFFF))), c->hi_scale, c->hi_offset);
+        q2[i] = vf_max(vf_min(vf_min(lo[i], hi[i]), vf_set(0x1.fffffep0f)), vf_set(0x1p-31f));
+    }
+    icdf_quotient32(q2, z, all_near);
+    EACH {
+        const vf y = vf_fma(q2[i], vf_set(-0.5f), vf_set(1.0f));
+        z[i] = vf_flip_sign(vf_mul(y, z[i]), vf_bits(vf_sub(lo[i], hi[i])));
+        value[i] = vf_min(vf_max(vf_fma(z[i], c->std, c->mean), c->low), c->high);
+    }
 }
 
 /* The same two in float64, where p = (2 m + 1) 2^-53 and 1 - p are exact. */
@@ -58,12 +67,16 @@ static inline symmetric64 symmetric64_load(const fi_law64 *law)
     return c;
 }
 
-static inline vd symmetric64_map(const symmetric64 *c, vu words)
+static inline void symmetric64_map(const symmetric64 *c, const vu words[FI_PACK], vd value[FI_PACK])
 {
-    const vd p = unit_magnitude64(words);
-    const vd q2 = vd_min(vd_fma(vd_sub(vd_set(1.0), p), c->q_scale, c->q_offset), vd_set(0x1.fffffffffffffp0));
-    const vd z = vd_flip_sign(vd_mul(vd_mul(p, c->y_scale), icdf_quotient64(q2)), words);
-    return vd_min(vd_max(vd_fma(z, c->std, c->mean), c->low), c->high);
+    vd p[FI_PACK], q2[FI_PACK], z[FI_PACK];
+    EACH p[i] = unit_magnitude64(words[i]);
+    EACH q2[i] = vd_fma(vd_sub(vd_set(1.0), p[i]), c->q_scale, c->q_offset);
+    EACH q2[i] = vd_min(q2[i], vd_set(0x1.fffffffffffffp0));
+    icdf_quotient64(q2, z);
+    EACH z[i] = vd_flip_sign(vd_mul(vd_mul(p[i], c->y_scale), z[i]), words[i]);
+    EACH value[i] = vd_fma(z[i], c->std, c->mean);
+    EACH value[i] = vd_min(vd_max(value[i], c->low), c->high);
 }
 
 typedef struct { vd lo_scale, lo_offset, hi_scale, hi_offset, std, mean, low, high; } asymmetric64;
@@ -76,15 +89,21 @@ static inline asymmetric64 asymmetric64_load(const fi_law64 *law)
     return c;
 }
 
-static inline vd asymmetric64_map(const asymmetric64 *c, vu words)
+static inline void asymmetric64_map(const asymmetric64 *c, const vu words[FI_PACK], vd value[FI_PACK])
 {
-    const vd p = unit_magnitude64(words);
-    const vd lo = vd_fma(p, c->lo_scale, c->lo_offset);
-    const vd hi = vd_fma(vd_sub(vd_set(1.0), p), c->hi_scale, c->hi_offset);
-    const vd q2 = vd_max(vd_min(vd_min(lo, hi), vd_set(0x1.fffffffffffffp0)), vd_set(0x1p-52));
-    const vd y = vd_fma(q2, vd_set(-0.5), vd_set(1.0));
-    const vd z = vd_flip_sign(vd_mul(y, icdf_quotient64(q2)), vd_bits(vd_sub(lo, hi)));
-    return vd_min(vd_max(vd_fma(z, c->std, c->mean), c->low), c->high);
+    vd lo[FI_PACK], hi[FI_PACK], q2[FI_PACK], z[FI_PACK];
+    EACH {
+        const vd p = unit_magnitude64(words[i]);
+        lo[i] = vd_fma(p, c->lo_scale, c->lo_offset);
+        hi[i] = vd_fma(vd_sub(vd_set(1.0), p), c->hi_scale, c->hi_offset);
+        q2[i] = vd_max(vd_min(vd_min(lo[i], hi[i]), vd_set(0x1.fffffffffffffp0)), vd_set(0x1p-52));
+    }
+    icdf_quotient64(q2, z);
+    EACH {
+        const vd y = vd_fma(q2[i], vd_set(-0.5), vd_set(1.0));
+        z[i] = vd_flip_sign(vd_mul(y, z[i]), vd_bits(vd_sub(lo[i], hi[i])));
+        value[i] = vd_min(vd_max(vd_fma(z[i], c->std, c->mean), c->low), c->high);
+    }
 }
 
 /* Bounds with D < 1/16, in float64 for every dtype; p in (0, 1) is the fraction of D below z. */
@@ -100,14 +119,15 @@ static inline narrow64 narrow64_load(const fi_law64 *law)
     return c;
 }
 
-static inline vd narrow64_map(const narrow64 *c, vd p)
+static inline void narrow64_map(const narrow64 *c, const vd p[FI_PACK], vd value[FI_PACK])
 {
-    const vd d = vd_sub(p, c->centre);
-    vd r = vd_set(c->series[FI_SERIES_TERMS - 1]);
-#pragma GCC unroll 32
+    vd d[FI_PACK], r[FI_PACK];
+    EACH d[i] = vd_sub(p[i], c->centre);
+    EACH r[i] = vd_set(c->series[FI_SERIES_TERMS - 1]);
     for (int j = FI_SERIES_TERMS - 2; j >= 0; j--)
-        r = vd_fma(r, d, vd_set(c->series[j]));
-    return vd_min(vd_max(vd_fma(vd_mul(r, d), c->std, c->mean), c->low), c->high);
+        EACH r[i] = vd_fma(r[i], d[i], vd_set(c->series[j]));
+    EACH value[i] = vd_fma(vd_mul(r[i], d[i]), c->std, c->mean);
+    EACH value[i] = vd_min(vd_max(value[i], c->low), c->high);
 }
 
 /* Far out, a <= z <= b with a > 0 (mirrored by a negative std if the bounds are negative):
@@ -122,14 +142,18 @@ static inline tail64 tail64_load(const fi_law64 *law)
     return c;
 }
 
-static inline vd tail64_map(const tail64 *c, vd p)
+static inline void tail64_map(const tail64 *c, const vd p[FI_PACK], vd value[FI_PACK])
 {
-    const vd one_minus_s = vd_mul(p, c->mass);
-    const vd s = vd_fma(vd_sub(vd_set(1.0), p), c->mass, c->rest);
-    const vd s2 = vd_min(vd_add(s, s), vd_set(0x1.fffffffffffffp0));
-    const vd l = vd_fma(one_minus_s, log_quotient64(s2), c->log);
-    const vd z = vd_mul(vd_sqrt(l), tail_quotient64(l));
-    return vd_min(vd_max(vd_fma(z, c->std, c->mean), c->low), c->high);
+    vd s2[FI_PACK], l[FI_PACK], z[FI_PACK];
+    EACH {
+        const vd s = vd_fma(vd_sub(vd_set(1.0), p[i]), c->mass, c->rest);
+        s2[i] = vd_min(vd_add(s, s), vd_set(0x1.fffffffffffffp0));
+    }
+    log_quotient64(s2, l);
+    EACH l[i] = vd_fma(vd_mul(p[i], c->mass), l[i], c->log);
+    tail_quotient64(l, z);
+    EACH z[i] = vd_mul(vd_sqrt(l[i]), z[i]);
+    EACH value[i] = vd_min(vd_max(vd_fma(z[i], c->std, c->mean), c->low), c->high);
 }
 
 /* p = (word + 1/2) 2^-32 for the dtypes with one word per element. */

@@ -34,4 +34,26 @@ static inline philox_schedule philox_round_keys(uint64_t key)
     return s;
 }
 
+/* One block, plainly. */
+static inline void philox_block(uint64_t block, uint64_t stream, const philox_schedule *s, uint32_t out[4])
+{
+    uint32_t c0 = (uint32_t)block, c1 = (uint32_t)(block >> 32);
+    uint32_t c2 = (uint32_t)stream, c3 = (uint32_t)(stream >> 32);
+    for (int r = 0; r < PHILOX_ROUNDS; r++) {
+        uint64_t p0 = (uint64_t)PHILOX_M0 * c0, p1 = (uint64_t)PHILOX_M1 * c2;
+        c0 = (uint32_t)(p1 >> 32) ^ c1 ^ s->k0[r];
+        c2 = (uint32_t)(p0 >> 32) ^ c3 ^ s->k1[r];
+        c1 = (uint32_t)p1;
+        c3 = (uint32_t)p0;
+    }
+    out[0] = c0;
+    out[1] = c1;
+    out[2] = c2;
+    out[3] = c3;
+}
+
+/* The vector paths share the block's upper half among the blocks of a group. Once in 2^32 blocks that is
+ * not so, and the group is made by philox_block. */
+static inline int philox_carries(uint64_t block, unsigned blocks) { return (uint32_t)block > UINT32_MAX - blocks; }
+
 #endif

@@ -10,12 +10,13 @@ static inline uniform32 uniform32_load(const fi_law32 *law)
 
 /* value = word as a signed integer * 2^-31 * half width + middle. The half width usually carries the
  * 2^-31, which is the same number; only where that product would be subnormal is the word scaled. */
-static inline vf uniform32_map(const uniform32 *c, vu word, int scaled_first)
+static inline void uniform32_map(const uniform32 *c, const vu word[FI_PACK], vf value[FI_PACK], int scale_first)
 {
-    vf x = vf_from_i32(word);
-    if (scaled_first)
-        x = vf_mul(x, c->unit);
-    return vf_min(vf_max(vf_fma(x, c->scale, c->middle), c->low), c->high);
+    EACH value[i] = vf_from_i32(word[i]);
+    if (scale_first)
+        EACH value[i] = vf_mul(value[i], c->unit);
+    EACH value[i] = vf_fma(value[i], c->scale, c->middle);
+    EACH value[i] = vf_min(vf_max(value[i], c->low), c->high);
 }
 
 /* A float64 takes its sign from the top bit and its magnitude, a multiple of 2^-53 strictly between 0
@@ -34,8 +35,9 @@ static inline uniform64 uniform64_load(const fi_law64 *law)
     return c;
 }
 
-static inline vd uniform64_map(const uniform64 *c, vu words)
+static inline void uniform64_map(const uniform64 *c, const vu words[FI_PACK], vd value[FI_PACK])
 {
-    const vd x = vd_flip_sign(unit_magnitude64(words), words);
-    return vd_min(vd_max(vd_fma(x, c->scale, c->middle), c->low), c->high);
+    EACH value[i] = vd_flip_sign(unit_magnitude64(words[i]), words[i]);
+    EACH value[i] = vd_fma(value[i], c->scale, c->middle);
+    EACH value[i] = vd_min(vd_max(value[i], c->low), c->high);
 }

@@ -3,19 +3,21 @@
 #error "compile this file with the AVX2 flags of setup.py"
 #endif
 #include <immintrin.h>
+#include <string.h>
 
 #include "../kernels/philox.h"
 
 #define FI_ISA avx2
 #define FI_LANES 8
-#define FI_VECS 4
+#define FI_VECS 8
+#define FI_PACK 2
 #define FI_NEAR32 8
 #define FI_NEAR64 112 /* every half octave: there is no permutation of doubles wide enough to be faster */
 
 typedef __m256i vu;
 typedef __m256 vf;
 typedef __m256d vd;
-typedef struct { vu k0[PHILOX_ROUNDS], k1[PHILOX_ROUNDS]; uint64_t stream; } vkey;
+typedef struct { vu k0[PHILOX_ROUNDS], k1[PHILOX_ROUNDS]; philox_schedule schedule; uint64_t stream; } vkey;
 
 /* bits */
 static inline vu vu_set32(uint32_t x) { return _mm256_set1_epi32((int)x); }
@@ -98,47 +100,68 @@ static inline vf vf_from_f64(vd low, vd high)
 }
 
 /* Philox with one word of four blocks in each register, in the low halves of 64-bit lanes. The high
- * halves hold garbage, which neither the multiply nor the final blend looks at. */
+ * halves hold garbage, which neither the multiply nor the final blend looks at. Four such groups run in
+ * step, because each alone waits for its multiplications. */
+#define PHILOX_GROUPS (FI_VECS / 2)
+
 static inline vkey v_key(uint64_t key, uint64_t stream)
 {
-    philox_schedule s = philox_round_keys(key);
     vkey k;
     k.stream = stream;
+    k.schedule = philox_round_keys(key);
     for (int r = 0; r < PHILOX_ROUNDS; r++) {
-        k.k0[r] = vu_set64(s.k0[r]);
-        k.k1[r] = vu_set64(s.k1[r]);
+        k.k0[r] = vu_set64(k.schedule.k0[r]);
+        k.k1[r] = vu_set64(k.schedule.k1[r]);
     }
     return k;
 }
 
 static inline void v_philox(uint64_t block, const vkey *key, vu out[FI_VECS])
 {
+    if (__builtin_expect(philox_carries(block, 2 * FI_VECS), 0)) {
+        uint32_t words[4];
+        for (int j = 0; j < 2 * FI_VECS; j++) {
+            philox_block(block + (uint64_t)j, key->stream, &key->schedule, words);
+            memcpy((unsigned char *)out + 16 * j, words, 16);
+        }
+        return;
+    }
+
+    /* In the first two rounds half of the words are the same in all blocks: those are scalars here. */
+    const philox_schedule *k = &key->schedule;
+    const uint32_t upper = (uint32_t)(block >> 32);
+    const uint64_t a = (uint64_t)PHILOX_M1 * (uint32_t)key->stream; /* round 0: c2's product */
+    const uint64_t b = (uint64_t)PHILOX_M0 * ((uint32_t)(a >> 32) ^ upper ^ k->k0[0]); /* round 1: c0's */
+    const vu c2_mix = vu_set64((key->stream >> 32) ^ k->k1[0]);
+    const vu c0_mix = vu_set64((uint32_t)a ^ k->k0[1]);
+    const vu c3_mix = vu_set64((b >> 32) ^ k->k1[1]);
+    const vu c3_last = vu_set64((uint32_t)b ^ k->k1[2]);
     const vu m0 = vu_set64(PHILOX_M0), m1 = vu_set64(PHILOX_M1);
-    vu c0[2], c1[2], c2[2], c3[2];
-#pragma GCC unroll 2
-    for (int g = 0; g < 2; g++) {
+    vu c0[PHILOX_GROUPS], c1[PHILOX_GROUPS], c2[PHILOX_GROUPS], c3[PHILOX_GROUPS];
+#pragma GCC unroll 4
+    for (int g = 0; g < PHILOX_GROUPS; g++) {
         /* Lanes hold blocks 0, 2, 1, 3, so that the unpacking below leaves words in order. */
-        c0[g] = _mm256_add_epi64(vu_set64(block), _mm256_set_epi64x(4 * g + 3, 4 * g + 1, 4 * g + 2, 4 * g));
-        c1[g] = vu_shr64(c0[g], 32);
-        c2[g] = vu_set64(key->stream);
-        c3[g] = vu_set64(key->stream >> 32);
+        const vu number = _mm256_set_epi64x(4 * g + 3, 4 * g + 1, 4 * g + 2, 4 * g);
+        const vu p = _mm256_mul_epu32(_mm256_add_epi64(vu_set64(block), number), m0);     /* round 0 */
+        c1[g] = _mm256_mul_epu32(_mm256_xor_si256(vu_shr64(p, 32), c2_mix), m1);          /* round 1 */
+        c0[g] = _mm256_xor_si256(vu_shr64(c1[g], 32), c0_mix);
+        c2[g] = _mm256_xor_si256(p, c3_mix);
     }
 #pragma GCC unroll 10
-    for (int r = 0; r < PHILOX_ROUNDS; r++) {
-        const vu k0 = key->k0[r], k1 = key->k1[r];
-#pragma GCC unroll 2
-        for (int g = 0; g < 2; g++) {
-            vu p0 = _mm256_mul_epu32(c0[g], m0), p1 = _mm256_mul_epu32(c2[g], m1);
-            c0[g] = _mm256_xor_si256(vu_shr64(p1, 32), _mm256_xor_si256(c1[g], k0));
-            c2[g] = _mm256_xor_si256(vu_shr64(p0, 32), _mm256_xor_si256(c3[g], k1));
+    for (int r = 2; r < PHILOX_ROUNDS; r++) {
+#pragma GCC unroll 4
+        for (int g = 0; g < PHILOX_GROUPS; g++) {
+            const vu p0 = _mm256_mul_epu32(c0[g], m0), p1 = _mm256_mul_epu32(c2[g], m1);
+            c0[g] = _mm256_xor_si256(vu_shr64(p1, 32), _mm256_xor_si256(c1[g], key->k0[r]));
+            c2[g] = _mm256_xor_si256(vu_shr64(p0, 32), r == 2 ? c3_last : _mm256_xor_si256(c3[g], key->k1[r]));
             c1[g] = p1;
             c3[g] = p0;
         }
     }
-#pragma GCC unroll 2
-    for (int g = 0; g < 2; g++) {
-        vu low = _mm256_blend_epi32(c0[g], _mm256_slli_epi64(c1[g], 32), 0xAA);
-        vu high = _mm256_blend_epi32(c2[g], _mm256_slli_epi64(c3[g], 32), 0xAA);
+#pragma GCC unroll 4
+    for (int g = 0; g < PHILOX_GROUPS; g++) {
+        const vu low = _mm256_blend_epi32(c0[g], _mm256_slli_epi64(c1[g], 32), 0xAA);
+        const vu high = _mm256_blend_epi32(c2[g], _mm256_slli_epi64(c3[g], 32), 0xAA);
         out[2 * g] = _mm256_unpacklo_epi64(low, high);
         out[2 * g + 1] = _mm256_unpackhi_epi64(low, high);
     }

@@ -3,19 +3,21 @@
 #error "compile this file with the AVX-512 flags of setup.py"
 #endif
 #include <immintrin.h>
+#include <string.h>
 
 #include "../kernels/philox.h"
 
 #define FI_ISA avx512
 #define FI_LANES 16
 #define FI_VECS 8    /* vectors of words that one call of v_philox makes */
-#define FI_NEAR32 16 /* octaves that vf_lookup_near reaches */
+#define FI_PACK 4    /* vectors that a kernel maps in step */
+#define FI_NEAR32 32 /* octaves that vf_lookup_near reaches: one permutation of two registers holds all */
 #define FI_NEAR64 16 /* half octaves that vd_lookup_near reaches */
 
 typedef __m512i vu;
 typedef __m512 vf;
 typedef __m512d vd;
-typedef struct { vu round[PHILOX_ROUNDS]; uint64_t stream; } vkey;
+typedef struct { vu round[PHILOX_ROUNDS]; philox_schedule schedule; uint64_t stream; } vkey;
 
 /* bits */
 static inline vu vu_set32(uint32_t x) { return _mm512_set1_epi32((int)x); }
@@ -50,10 +52,7 @@ static inline vf vf_lookup(const float row[32], vu index)
 {
     return _mm512_permutex2var_ps(_mm512_loadu_ps(row), index, _mm512_loadu_ps(row + 16));
 }
-static inline vf vf_lookup_near(const float row[32], vu index)
-{
-    return _mm512_permutexvar_ps(index, _mm512_loadu_ps(row + 16));
-}
+static inline vf vf_lookup_near(const float row[32], vu index) { return vf_lookup(row, index); }
 static inline void vf_store_f32(float *p, vf x) { _mm512_storeu_ps(p, x); }
 static inline void vf_store_f16(uint16_t *p, vf x)
 {
@@ -100,27 +99,44 @@ static inline vf vf_from_f64(vd low, vd high)
  * in place, one merge-masked three-way exclusive or does all the mixing, one shuffle the permutation. */
 static inline vkey v_key(uint64_t key, uint64_t stream)
 {
-    philox_schedule s = philox_round_keys(key);
     vkey k;
     k.stream = stream;
-    for (int r = 0; r < PHILOX_ROUNDS; r++)
-        k.round[r] = _mm512_broadcast_i32x4(_mm_set_epi32((int)s.k0[r], 0, (int)s.k1[r], 0));
+    k.schedule = philox_round_keys(key);
+    for (int r = 0; r < PHILOX_ROUNDS; r++) /* even words take no key */
+        k.round[r] = _mm512_broadcast_i32x4(_mm_set_epi32((int)k.schedule.k0[r], 0, (int)k.schedule.k1[r], 0));
     return k;
 }
 
 static inline void v_philox(uint64_t block, const vkey *key, vu out[FI_VECS])
 {
-    const vu multipliers = _mm512_set1_epi64((long long)PHILOX_M0);
-    const vu m = _mm512_mask_set1_epi64(multipliers, 0xAA, (long long)PHILOX_M1);
-    const vu base = _mm512_mask_set1_epi64(_mm512_set1_epi64((long long)block), 0xAA, (long long)key->stream);
+    if (__builtin_expect(philox_carries(block, 4 * FI_VECS), 0)) {
+        uint32_t words[4];
+        for (int j = 0; j < 4 * FI_VECS; j++) {
+            philox_block(block + (uint64_t)j, key->stream, &key->schedule, words);
+            memcpy((unsigned char *)out + 16 * j, words, 16);
+        }
+        return;
+    }
+
+    /* Round 0 multiplies consecutive numbers: the products are sums. */
+    const __mmask8 upper_lanes = 0xAA;
+    const vu m = _mm512_mask_set1_epi64(_mm512_set1_epi64((long long)PHILOX_M0), upper_lanes, (long long)PHILOX_M1);
+    const uint64_t product0 = (uint64_t)PHILOX_M0 * (uint32_t)block;
+    const uint64_t product1 = (uint64_t)PHILOX_M1 * (uint32_t)key->stream;
+    const vu base = _mm512_mask_set1_epi64(_mm512_set1_epi64((long long)product0), upper_lanes, (long long)product1);
+    const vu c1_and_c3 = _mm512_mask_set1_epi64(_mm512_set1_epi64((long long)(key->stream & 0xFFFFFFFF00000000u)),
+                                                upper_lanes, (long long)(block & 0xFFFFFFFF00000000u));
+    const vu mix = _mm512_xor_si512(c1_and_c3, key->round[0]);
     vu x[FI_VECS];
 #pragma GCC unroll 8
     for (int j = 0; j < FI_VECS; j++) {
-        vu counter = _mm512_add_epi64(base, _mm512_set_epi64(0, 4 * j + 3, 0, 4 * j + 2, 0, 4 * j + 1, 0, 4 * j));
-        x[j] = _mm512_shuffle_epi32(counter, 0x6C);
+        const long long first = 4 * j * (long long)PHILOX_M0, step = (long long)PHILOX_M0;
+        const vu products =
+            _mm512_add_epi64(base, _mm512_set_epi64(0, first + 3 * step, 0, first + 2 * step, 0, first + step, 0, first));
+        x[j] = _mm512_shuffle_epi32(_mm512_xor_si512(products, mix), 0x93);
     }
 #pragma GCC unroll 10
-    for (int r = 0; r < PHILOX_ROUNDS; r++) {
+    for (int r = 1; r < PHILOX_ROUNDS; r++) {
         const vu k = key->round[r];
 #pragma GCC unroll 8
         for (int j = 0; j < FI_VECS; j++) {

@@ -9,6 +9,7 @@
 #define FI_ISA neon
 #define FI_LANES 4
 #define FI_VECS 8     /* eight blocks of Philox in flight hide the latency of the multiply */
+#define FI_PACK 4
 #define FI_NEAR32 8   /* two registers: a table look-up in four takes twice as long and more */
 #define FI_NEAR64 112 /* every half octave: four registers hold too few doubles to be worth it */
 

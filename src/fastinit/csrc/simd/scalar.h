@@ -11,6 +11,7 @@
 #define FI_ISA scalar
 #define FI_LANES 4
 #define FI_VECS 4
+#define FI_PACK 1
 #define FI_NEAR32 32 /* every look-up is an array access: all octaves are near */
 #define FI_NEAR64 112
 
@@ -131,18 +132,8 @@ static inline vkey v_key(uint64_t key, uint64_t stream)
 
 static inline void v_philox(uint64_t block, const vkey *key, vu out[FI_VECS])
 {
-    for (int j = 0; j < FI_VECS; j++, block++) {
-        uint32_t c0 = (uint32_t)block, c1 = (uint32_t)(block >> 32);
-        uint32_t c2 = (uint32_t)key->stream, c3 = (uint32_t)(key->stream >> 32);
-        for (int r = 0; r < PHILOX_ROUNDS; r++) {
-            uint64_t p0 = (uint64_t)PHILOX_M0 * c0, p1 = (uint64_t)PHILOX_M1 * c2;
-            c0 = (uint32_t)(p1 >> 32) ^ c1 ^ key->schedule.k0[r];
-            c2 = (uint32_t)(p0 >> 32) ^ c3 ^ key->schedule.k1[r];
-            c1 = (uint32_t)p1;
-            c3 = (uint32_t)p0;
-        }
-        out[j] = (vu){{c0, c1, c2, c3}};
-    }
+    for (int j = 0; j < FI_VECS; j++)
+        philox_block(block + (uint64_t)j, key->stream, &key->schedule, out[j].w);
 }
 
 #undef EACH32

@@ -1,0 +1,201 @@
+"""Write the tables of docs/performance.md anew from the results in benchmarks/results/.
+
+    python benchmarks/tables.py benchmarks/results/<version>-<machine>
+
+Each table stands between two comments, `<!-- table: NAME -->` and `<!-- end -->`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import re
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any
+
+import must_show
+from plot import DOCS, LAWS, size_text
+
+Content = dict[str, dict[str, Any]]  # of the result files, by what they are of
+Lines = dict[tuple[Any, ...], float]
+
+ITEMSIZE = {"float32": 4, "float64": 8, "float16": 2, "bfloat16": 2}
+NAMES = {"numpy": "NumPy", "numpy-threads": "NumPy, in threads", "scipy": "SciPy", "torch": "PyTorch", "jax": "JAX"}
+
+
+def markdown(head: list[str], rows: Iterable[list[str]]) -> str:
+    lines = [head, ["---"] + ["---:"] * (len(head) - 1), *rows]
+    return "\n".join("| " + " | ".join(cells) + " |" for cells in lines)
+
+
+def number(value: float | None) -> str:
+    """About three digits."""
+    if value is None:
+        return "-"
+    return f"{value:.0f}" if value >= 100 else f"{value:.1f}" if value >= 10 else f"{value:.2f}"
+
+
+def machine(content: Content) -> str:
+    facts = content["must-show"]["machine"]
+    versions = ", ".join(f"{name} {version}" for name, version in content["must-show"]["libraries"].items())
+    virtual = "a virtual machine with " if facts.get("virtual") else ""
+    return (
+        f"{facts['processor']}, family {facts.get('family')}, model {facts.get('model')} "
+        f"({facts.get('microarchitecture') or 'unknown'}); {virtual}{facts['cpus']} processors, "
+        f"{facts.get('memory_gb')} GB of memory, caches {facts.get('l1')} + {facts.get('l2')} a core and "
+        f"{facts.get('l3')} shared; {facts['system']}, transparent huge pages: {facts.get('transparent_hugepages')}; "
+        f"Python {content['must-show']['python']}, {versions}; fastinit {content['must-show']['fastinit']}, "
+        f"measured on {content['must-show']['date']}."
+    )
+
+
+def cost_lines(content: Content, isa: str) -> Lines:
+    """ns per value by dtype, law, memory, threads, size and library."""
+    rows = content[isa]["cost"]["rows"] if isa in content else []
+    return {tuple(row[:6]): row[6] for row in rows}
+
+
+def cost_table(
+    content: Content,
+    *,
+    memory: str,
+    threads: str,
+    sizes: list[int],
+    others: list[str],
+    dtypes: tuple[str, ...] = ("float32",),
+    laws: Iterable[str] = tuple(LAWS),
+) -> str:
+    """ns per value of every library, and the bytes per second of fastinit."""
+    best, second = cost_lines(content, "avx512"), cost_lines(content, "avx2")
+    limit = "fill" if memory == "warm" else "full"
+    head = ["", *(["dtype"] if len(dtypes) > 1 else []), "values", f"`{limit}`"]
+    head += ["AVX-512", "GB/s", "AVX2", *(NAMES.get(name, name) for name in others)]
+    rows = []
+    for law in laws:
+        for dtype in dtypes:
+            for size in sizes:
+                case = (dtype, law, memory, threads, size)
+                ours = best.get((*case, "fastinit"))
+                if ours is None:
+                    continue
+                cells = [LAWS[law].split(",")[0], *([dtype] if len(dtypes) > 1 else []), size_text(size)]
+                cells += [number(best.get((*case, limit))), f"**{number(ours)}**", f"{ITEMSIZE[dtype] / ours:.1f}"]
+                cells += [number(second.get((*case, "fastinit")))]
+                cells += [number(best.get((*case, name))) for name in others]
+                rows.append(cells)
+    return markdown(head, rows)
+
+
+def pages(content: Content) -> str:
+    """One core: what was there, against what is new, with and without huge pages."""
+    found = {tuple(row[:4]): (row[4], row[7]) for row in content["avx512"]["pages"]["rows"]}
+    head = ["array", "`fill` warm", "new, huge pages", "new, 4 KB pages", "`normal` warm", "new, huge pages"]
+    head += ["new, 4 KB pages", "page faults, huge", "page faults, 4 KB"]
+    rows = []
+    for megabytes in sorted({key[0] for key in found}):
+        cells = [f"{megabytes} MB" if megabytes < 1024 else f"{megabytes // 1024} GB"]
+        for job in ("fill", "normal"):
+            cells.append(number(found[megabytes, 1, "one", f"{job} warm"][0]))
+            cells += [number(found[megabytes, huge, "one", f"{job} fresh"][0]) for huge in (1, 0)]
+        cells += [f"{found[megabytes, huge, 'one', 'normal fresh'][1]:,}" for huge in (1, 0)]
+        rows.append(cells)
+    return markdown(head, rows)
+
+
+def first_touch(content: Content) -> str:
+    found = {tuple(row[:4]): row[4] for row in content["avx512"]["pages"]["rows"]}
+    head = ["array", "pages", "warm", "new, one core", "new, all cores", "touched by one thread, then filled by all"]
+    rows = []
+    for megabytes in (16, 64, 256, 1024):
+        for huge, pages_name in ((1, "huge"), (0, "4 KB")):
+            cells = [f"{megabytes} MB" if megabytes < 1024 else f"{megabytes // 1024} GB", pages_name]
+            cells.append(number(found[megabytes, huge, "all", "normal warm"]))
+            cells.append(number(found[megabytes, huge, "one", "normal fresh"]))
+            cells.append(number(found[megabytes, huge, "all", "normal fresh"]))
+            cells.append(number(found[megabytes, huge, "all", "normal fresh, touched by one thread"]))
+            rows.append(cells)
+    return markdown(head, rows)
+
+
+def threads(content: Content) -> str:
+    head = ["values", "AVX-512, one thread", "all", "ratio", "AVX2, one thread", "all", "ratio"]
+    tables = [{row[0]: row[1:] for row in content[isa]["threads"]["rows"]} for isa in ("avx512", "avx2")]
+    rows = []
+    for size in tables[0]:
+        cells = [size_text(size)]
+        for table in tables:
+            one, every, speedup = table[size]
+            cells += [number(one), number(every), f"{speedup:.2f}x"]
+        rows.append(cells)
+    return markdown(head, rows)
+
+
+def bounds(content: Content) -> str:
+    head = ["lower, upper", "D", "float32, AVX-512", "", "AVX2", "", "float64, AVX-512", "", "AVX2", ""]
+    found = {(isa, *row[:3]): row[4:] for isa in ("avx512", "avx2") for row in content[isa]["bounds"]["rows"]}
+    rows = []
+    for dtype, lower, upper, probability, *_ in content["avx512"]["bounds"]["rows"]:
+        if dtype != "float32":
+            continue
+        cells = [f"{lower}, {upper}".replace("inf", "∞"), f"{probability:g}"]
+        for kind in ("float32", "float64"):
+            for isa in ("avx512", "avx2"):
+                ns, times = found[isa, kind, lower, upper]
+                cells += [number(ns), f"{times:.2f}x"]
+        rows.append(cells)
+    return markdown(head, rows)
+
+
+def tables() -> dict[str, Callable[[Content], str]]:
+    small_to_large = [1 << k for k in (10, 16, 20, 24, 26)]
+    large = [1 << k for k in (20, 24, 26)]
+    others = ["numpy", "scipy", "torch", "jax"]
+    dtypes = ("float64", "float16", "bfloat16")
+    threaded = ["numpy", "numpy-threads", "torch", "jax"]
+    return {
+        "machine": machine,
+        "must-show": lambda c: must_show.table(c["must-show"]["must_show"]["rows"]),
+        "warm": lambda c: cost_table(c, memory="warm", threads="one", sizes=small_to_large, others=others),
+        "fresh": lambda c: cost_table(c, memory="fresh", threads="one", sizes=large, others=others),
+        "warm-all": lambda c: cost_table(c, memory="warm", threads="all", sizes=large, others=threaded),
+        "fresh-all": lambda c: cost_table(c, memory="fresh", threads="all", sizes=large, others=threaded),
+        "dtypes": lambda c: cost_table(
+            c, memory="warm", threads="one", sizes=[1 << 20, 1 << 26], others=["numpy", "torch", "jax"], dtypes=dtypes
+        ),
+        "mkl": lambda c: cost_table(
+            c,
+            memory="fresh",
+            threads="one",
+            sizes=[1 << 16, 1 << 20, 1 << 24],
+            others=["numpy", "mkl_random", "torch", "jax"],
+            dtypes=("float64",),
+            laws=("uniform", "normal"),
+        ),
+        "pages": pages,
+        "first-touch": first_touch,
+        "threads": threads,
+        "bounds": bounds,
+    }
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description="Write the tables of docs/performance.md anew from the results.")
+    parser.add_argument("results", type=Path, help="what the names of the result files begin with")
+    parser.add_argument("--page", type=Path, default=DOCS / "performance.md")
+    options = parser.parse_args()
+    folder, stem = options.results.parent, options.results.name
+    content = {
+        file.stem.removeprefix(f"{stem}-"): json.loads(file.read_text()) for file in folder.glob(f"{stem}-*.json")
+    }
+    page = options.page.read_text()
+    for name, make in tables().items():
+        pattern = re.compile(rf"(<!-- table: {name} -->\n).*?(<!-- end -->)", re.DOTALL)
+        if not pattern.search(page):
+            raise SystemExit(f"{options.page.name} has no place for the table {name!r}")
+        page = pattern.sub(rf"\g<1>{make(content)}\n\g<2>", page)
+    options.page.write_text(page)
+
+
+if __name__ == "__main__":
+    main()
