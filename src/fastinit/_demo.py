@@ -13,7 +13,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from . import initializers
-from .keys import Key
 from .runtime import info
 
 Array = NDArray[Any]
@@ -86,14 +85,13 @@ def parameters(config: Config) -> list[Parameter]:
 
 def initialize(model: Iterable[Parameter], seed: int) -> dict[str, Array]:
     """Every tensor of the model in fresh memory, each under the key of its name."""
-    key = Key(seed)
-    tensors = {}
+    tensors: dict[str, tuple[Any, ...]] = {}
     for p in model:
         if p.std:
-            tensors[p.name] = initializers.normal(p.shape, p.mean, p.std, seed=key.child(p.name))
+            tensors[p.name] = ("normal", p.shape, {"mean": p.mean, "std": p.std})
         else:
-            tensors[p.name] = initializers.ones(p.shape) if p.mean else initializers.zeros(p.shape)
-    return tensors
+            tensors[p.name] = ("ones" if p.mean else "zeros", p.shape)
+    return initializers.initialize(tensors, seed=seed)
 
 
 def initialize_by_numpy(model: Iterable[Parameter], seed: int) -> dict[str, Array]:
