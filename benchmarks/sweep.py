@@ -30,7 +30,7 @@ import fastinit
 
 SIZES = [1 << k for k in range(10, 27, 2)]
 OTHER_DTYPES_SIZES = [1 << k for k in (10, 16, 20, 24, 26)]
-TOO_LONG = 1.0  # seconds of one call from which on a library is left out of the larger sizes
+TOO_LONG = 1.0  # seconds; a library whose next call would take longer is left out of the larger sizes
 COST = ["dtype", "law", "memory", "threads", "size", "library", "ns", "ns_low", "ns_high", "rounds"]
 PAGES = ["megabytes", "huge_pages", "threads", "what", "ns", "ns_low", "ns_high", "page_faults"]
 THREADS = ["size", "one_ns", "all_ns", "speedup"]
@@ -61,7 +61,7 @@ def measure_cost(task: dict[str, Any]) -> Iterator[list[Any]]:
     names = libraries.installed(task["libraries"])
     for law, memory in product(task["laws"], task["memory"]):
         slow: set[str] = set()
-        for size in task["sizes"]:
+        for size, larger in zip(task["sizes"], [*task["sizes"][1:], 0], strict=True):
             record.progress(f"{task['isa']}, {threads} thread(s): {law} {dtype} {memory} {size}")
             out = np.zeros(size, libraries.numpy_dtype(dtype)) if memory == "warm" else None
             jobs = {}
@@ -72,7 +72,7 @@ def measure_cost(task: dict[str, Any]) -> Iterator[list[Any]]:
                 if job is None:
                     continue
                 libraries.check(job(), law, dtype, size)
-                if size >= 1 << 20 and 4 * once(job, 1, threads) > TOO_LONG:
+                if size >= 1 << 20 and once(job, 1, threads) * larger / size > TOO_LONG:
                     slow.add(name)
                 jobs[name] = job
             jobs["fill" if memory == "warm" else "full"] = libraries.limit(dtype, size, out)

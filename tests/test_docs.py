@@ -8,12 +8,14 @@ from pathlib import Path
 import pytest
 
 import fastinit
-from fastinit import _fans, initializers, keys, runtime
+from fastinit import _constant, _engine, _fans, _models, _random, _scaled, _structured, initializers, keys, runtime
+
+MODULES = [_constant, _fans, _models, _random, _scaled, _structured, initializers, keys, runtime]
 
 ROOT = Path(__file__).resolve().parent.parent
 
 
-@pytest.mark.parametrize("module", [_fans, initializers, keys, runtime], ids=lambda module: module.__name__)
+@pytest.mark.parametrize("module", MODULES, ids=lambda module: module.__name__)
 def test_docstring_examples(module: object) -> None:
     failed, tried = doctest.testmod(module)  # type: ignore[arg-type]
     assert tried > 0
@@ -34,7 +36,7 @@ def test_readme_names_every_initializer() -> None:
     if not path.exists():
         pytest.skip("the README is not here")
     text = path.read_text()
-    for name in initializers._registry:
+    for name in _engine.registry:
         function = getattr(fastinit, name)
         if function.__name__ == name:
             assert f"`{name}" in text, name
