@@ -87,7 +87,7 @@ FI_ALWAYS_INLINE void fill_run(const fi_plan *plan, const fi_source *source, uin
     unsigned char *to = out;
     uint64_t block = first_word / 4;
     size_t skip = (size_t)(first_word % 4) / words_per_element;
-    unsigned char buffer[GROUP_WORDS * 4];
+    _Alignas(64) unsigned char buffer[GROUP_WORDS * 4];
     laws c;
 
     if (dtype == FI_F64) {

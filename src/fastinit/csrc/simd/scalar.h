@@ -89,11 +89,18 @@ static inline uint16_t half_from_float(float x)
     magnitude += 0x0FFFu + (magnitude >> 13 & 1u);
     return (uint16_t)(sign | (magnitude - (112u << 23)) >> 13);
 }
-static inline void vf_store_f16(uint16_t *p, vf x) { EACH32 p[i] = half_from_float(x.f[i]); }
+static inline void vf_store_f16(uint16_t *p, vf x)
+{
+    uint16_t h[4];
+    EACH32 h[i] = half_from_float(x.f[i]);
+    memcpy(p, h, sizeof h);
+}
 static inline void vf_store_bf16(uint16_t *p, vf x)
 {
+    uint16_t h[4];
     vu b = vf_bits(x);
-    EACH32 p[i] = (uint16_t)((b.w[i] + 0x7FFFu + (b.w[i] >> 16 & 1u)) >> 16);
+    EACH32 h[i] = (uint16_t)((b.w[i] + 0x7FFFu + (b.w[i] >> 16 & 1u)) >> 16);
+    memcpy(p, h, sizeof h);
 }
 
 /* float64 */
