@@ -57,9 +57,9 @@ def check(values: Any, law: str, dtype: str, size: int) -> None:
     # Rounding to the dtype keeps the order, so no value lies outside the rounded bounds.
     assert seen.min() >= float(array.dtype.type(low)), seen.min()
     assert seen.max() <= float(array.dtype.type(high)), seen.max()
-    # Six standard errors and the dtype's own grain.
-    grain = {"float16": 2.0**-11, "bfloat16": 2.0**-8}.get(dtype, 0.0) * std
-    assert abs(seen.mean()) <= 6 * std / math.sqrt(seen.size) + grain / 8, seen.mean()
+    # Six standard errors and the dtype's own grain: some draw no more bits than that and round down.
+    grain = {"float16": 2.0**-9, "bfloat16": 2.0**-6}.get(dtype, 0.0) * std
+    assert abs(seen.mean()) <= 6 * std / math.sqrt(seen.size) + grain, seen.mean()
     assert abs(seen.std() - std) <= 6 * std / math.sqrt(2 * seen.size) + grain, seen.std()
 
 

@@ -33,7 +33,8 @@ MAY_IMPORT = {
     "runtime": {"_cpus", "_kernels", "_validation"},
     "_cpus": set(),
     "_fans": {"_validation"},
-    "_validation": {"_kernels"},
+    "_validation": {"_kernels", "_memory"},
+    "_memory": set(),
     "_reference": {"_tables"},
     "_tables": set(),
 }

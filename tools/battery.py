@@ -17,7 +17,8 @@ To look closer at one of dieharder's tests, give it the words of another key::
     python tools/battery.py --stream words --key 1 | dieharder -g 200 -d 203 -n 17 -p 400
 
 Values are float32 and are tested against exact numbers: the probability of a cell is that of the reals
-that round into it, so that float32's own grain, visible in 2**30 values, is no finding.
+that round into it, so that float32's own grain, visible in 2**30 values, is no finding. What the errors
+of the arithmetic add to chi-square is computed from the kernels and stated beside it.
 """
 
 from __future__ import annotations
@@ -295,8 +296,8 @@ def goodness_of_fit(law: Law, cells: Ints) -> tuple[list[Result], list[str]]:
         )
     )
     remarks.append(
-        f"chi-square: {shift:.0f} of it is the rounding of the float32 arithmetic, which moves the bins' ends by part of "
-        "an ulp or a few."
+        f"chi-square: {shift:.0f} of its expectation is the rounding of the float32 arithmetic, which moves the ends "
+        "of the bins by an ulp or so."
     )
     return results, remarks
 

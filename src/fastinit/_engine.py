@@ -41,6 +41,8 @@ class Batch:
         self.requests = requests
 
 
+_MODEL_HUGE_FROM = 1 << 21
+
 # From so many bytes on, a call may be worth more than one thread.
 _THREADED_BYTES = 1 << 18
 
@@ -48,7 +50,9 @@ _THREADED_BYTES = 1 << 18
 def draw(target: Target, seed: Any, plan: _kernels.Plan) -> np.ndarray:
     """Fill the target from the stream. All arguments but the seed have been checked."""
     key, stream = key_and_stream(seed.key if type(seed) is Batch else seed)
-    array = target.array()
+    # A single array below 32 MB may get memory that was used before, which beats any new pages; a model's
+    # arrays live side by side and do not.
+    array = target.array(_MODEL_HUGE_FROM) if type(seed) is Batch else target.array()
     # The buffer protocol has no bfloat16; the kernels see its bits.
     buffer = array.view(np.uint16) if target.dtype.code == _kernels.BFLOAT16 else array
     if type(seed) is Batch:

@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from . import _kernels
+from ._memory import empty
 
 Block = tuple[tuple[int, int], ...]
 
@@ -31,11 +32,11 @@ class Target(NamedTuple):
     out: np.ndarray | None
     threads: int | None
 
-    def array(self) -> np.ndarray:
-        """The array to fill: the caller's, or a new one."""
+    def array(self, huge_from: int = 1 << 25) -> np.ndarray:
+        """The array to fill: the caller's, or a new one, in huge pages from so many bytes on."""
         if self.out is not None:
             return self.out
-        return np.empty(self.shape if self.block is None else self.block_shape, self.dtype.numpy)
+        return empty(self.shape if self.block is None else self.block_shape, self.dtype.numpy, huge_from)
 
     @property
     def ends(self) -> Block:

@@ -47,40 +47,63 @@ static inline void icdf_quotient32(const vf q2[FI_PACK], vf quotient[FI_PACK], i
  * at the double with the exponent field `first_field`. */
 #define HALF_OCTAVE_ROWS(table) ((int)(sizeof table[0] / sizeof table[0][0]))
 
-static inline void half_octave_polynomial(const double *table, int rows, int first_field, const vd x[FI_PACK],
-                                          vd value[FI_PACK], int near)
+static inline vu half_octave_row(vd x, int first_field)
 {
-    const int last = HALF_OCTAVE_DEGREE;
+    return vu_sub64(vu_shr64(vd_bits(x), 51), vu_set64(2u * (unsigned)first_field));
+}
+
+/* What lies within the half octave, less its centre. */
+static inline vd half_octave_local(vd x)
+{
+    const vu mantissa = vu_merge(vd_bits(x), vu_set64(0x0007FFFFFFFFFFFFu), vu_set64(0x3FF0000000000000u));
+    return vd_sub(vu_as_f64(mantissa), vd_set(1.25));
+}
+
+static inline void half_octave_polynomial(const double *table, int rows, int first_field, const vd x[FI_PACK],
+                                          vd value[FI_PACK])
+{
     vu row[FI_PACK];
-    vd t[FI_PACK], r[FI_PACK];
-    EACH row[i] = vu_sub64(vu_shr64(vd_bits(x[i]), 51), vu_set64(2u * (unsigned)first_field));
-    EACH t[i] = vu_as_f64(vu_merge(vd_bits(x[i]), vu_set64(0x0007FFFFFFFFFFFFu), vu_set64(0x3FF0000000000000u)));
-    EACH t[i] = vd_sub(t[i], vd_set(1.25));
-    if (near) {
-        const double *end = table + rows - (FI_NEAR64 < rows ? FI_NEAR64 : rows);
-        EACH r[i] = vd_lookup_near(end + last * rows, row[i]);
+    vd t[FI_PACK];
+    EACH row[i] = half_octave_row(x[i], first_field);
+    EACH t[i] = half_octave_local(x[i]);
+    EACH value[i] = vd_lookup(table + HALF_OCTAVE_DEGREE * rows, row[i]);
 #pragma GCC unroll 16
-        for (int j = last - 1; j >= 0; j--)
-            EACH r[i] = vd_fma(r[i], t[i], vd_lookup_near(end + j * rows, row[i]));
-    } else {
-        EACH r[i] = vd_lookup(table + last * rows, row[i]);
-        for (int j = last - 1; j >= 0; j--)
-            EACH r[i] = vd_fma(r[i], t[i], vd_lookup(table + j * rows, row[i]));
-    }
-    EACH value[i] = r[i];
+    for (int j = HALF_OCTAVE_DEGREE - 1; j >= 0; j--)
+        EACH value[i] = vd_fma(value[i], t[i], vd_lookup(table + j * rows, row[i]));
 }
 
 /* For icdf64 and log64, x = 2 q or 2 s in [2^-55, 2). */
 #define TOP_ROWS HALF_OCTAVE_ROWS(fi_icdf64)
 #define TOP_FIRST_FIELD (1024 - TOP_ROWS / 2)
 
+#if FI_NEAR64
+/* The last FI_NEAR64 rows are looked up in registers. One in eight of the normal's packs has a lane that
+ * lies further out, and none of those truncated to +-2. */
 static inline void top_polynomial(const double *table, const vd x[FI_PACK], vd value[FI_PACK])
 {
+    const double *near = table + TOP_ROWS - FI_NEAR64;
+    const vd least = vd_set(2.0 / (double)(1ull << FI_NEAR64 / 2));
+    vu row[FI_PACK];
+    vd t[FI_PACK];
     int far = 0;
-    if (FI_NEAR64 < TOP_ROWS)
-        EACH far |= vd_any_less(x[i], vd_set(2.0 / (double)(1ull << FI_NEAR64 / 2 % 64)));
-    half_octave_polynomial(table, TOP_ROWS, TOP_FIRST_FIELD, x, value, !far);
+    EACH far |= vd_any_less(x[i], least);
+    if (__builtin_expect(far, 0)) {
+        half_octave_polynomial(table, TOP_ROWS, TOP_FIRST_FIELD, x, value);
+        return;
+    }
+    EACH row[i] = vu_shr64(vd_bits(x[i]), 51); /* its low bits count the rows from the table's end */
+    EACH t[i] = half_octave_local(x[i]);
+    EACH value[i] = vd_lookup_near(near + HALF_OCTAVE_DEGREE * TOP_ROWS, row[i]);
+#pragma GCC unroll 16
+    for (int j = HALF_OCTAVE_DEGREE - 1; j >= 0; j--)
+        EACH value[i] = vd_fma(value[i], t[i], vd_lookup_near(near + j * TOP_ROWS, row[i]));
 }
+#else
+static inline void top_polynomial(const double *table, const vd x[FI_PACK], vd value[FI_PACK])
+{
+    half_octave_polynomial(table, TOP_ROWS, TOP_FIRST_FIELD, x, value);
+}
+#endif
 
 /* z / (1 - q) */
 static inline void icdf_quotient64(const vd q2[FI_PACK], vd value[FI_PACK])
@@ -98,5 +121,5 @@ static inline void log_quotient64(const vd s2[FI_PACK], vd value[FI_PACK])
 static inline void tail_quotient64(const vd l[FI_PACK], vd value[FI_PACK])
 {
     const int rows = HALF_OCTAVE_ROWS(fi_tail64);
-    half_octave_polynomial(fi_tail64[0], rows, 1022, l, value, FI_NEAR64 >= rows);
+    half_octave_polynomial(fi_tail64[0], rows, 1022, l, value);
 }

@@ -12,7 +12,7 @@
 #define FI_VECS 8
 #define FI_PACK 2
 #define FI_NEAR32 8
-#define FI_NEAR64 112 /* every half octave: there is no permutation of doubles wide enough to be faster */
+#define FI_NEAR64 0 /* no permutation of doubles is wide enough to be faster than loads */
 
 typedef __m256i vu;
 typedef __m256 vf;
@@ -84,7 +84,6 @@ static inline vd vd_flip_sign(vd x, vu s)
 }
 static inline int vd_any_less(vd a, vd b) { return _mm256_movemask_pd(_mm256_cmp_pd(a, b, _CMP_LT_OQ)) != 0; }
 static inline vd vd_lookup(const double *row, vu index) { return _mm256_i64gather_pd(row, index, 8); }
-static inline vd vd_lookup_near(const double *row, vu index) { return vd_lookup(row, index); }
 static inline void vd_store(double *p, vd x) { _mm256_storeu_pd(p, x); }
 static inline vd vd_from_u32_half(__m128i x)
 {

@@ -11,7 +11,7 @@
 #define FI_VECS 8     /* eight blocks of Philox in flight hide the latency of the multiply */
 #define FI_PACK 4
 #define FI_NEAR32 8   /* two registers: a table look-up in four takes twice as long and more */
-#define FI_NEAR64 112 /* every half octave: four registers hold too few doubles to be worth it */
+#define FI_NEAR64 0 /* four registers hold too few doubles to be worth it */
 
 typedef uint32x4_t vu;
 typedef float32x4_t vf;
@@ -91,7 +91,6 @@ static inline vd vd_lookup(const double *row, vu index)
     const uint64x2_t i = vu_as64(index);
     return vcombine_f64(vld1_f64(row + vgetq_lane_u64(i, 0)), vld1_f64(row + vgetq_lane_u64(i, 1)));
 }
-static inline vd vd_lookup_near(const double *row, vu index) { return vd_lookup(row, index); }
 static inline void vd_store(double *p, vd x) { vst1q_f64(p, x); }
 static inline vd vd_from_u32_low(vu x) { return vcvtq_f64_u64(vmovl_u32(vget_low_u32(x))); }
 static inline vd vd_from_u32_high(vu x) { return vcvtq_f64_u64(vmovl_high_u32(x)); }

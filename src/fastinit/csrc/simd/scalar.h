@@ -13,7 +13,7 @@
 #define FI_VECS 4
 #define FI_PACK 1
 #define FI_NEAR32 32 /* every look-up is an array access: all octaves are near */
-#define FI_NEAR64 112
+#define FI_NEAR64 0
 
 typedef struct { uint32_t w[4]; } vu;
 typedef struct { float f[4]; } vf;
@@ -121,7 +121,6 @@ static inline vd vd_flip_sign(vd x, vu s)
 }
 static inline int vd_any_less(vd a, vd b) { int any = 0; EACH64 any |= a.d[i] < b.d[i]; return any; }
 static inline vd vd_lookup(const double *row, vu index) { vd r; EACH64 r.d[i] = row[vu_lane64(index, i)]; return r; }
-static inline vd vd_lookup_near(const double *row, vu index) { return vd_lookup(row, index); }
 static inline void vd_store(double *p, vd x) { memcpy(p, &x, sizeof x); }
 static inline vd vd_from_u32_low(vu x) { vd r = {{(double)x.w[0], (double)x.w[1]}}; return r; }
 static inline vd vd_from_u32_high(vu x) { vd r = {{(double)x.w[2], (double)x.w[3]}}; return r; }
