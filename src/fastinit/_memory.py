@@ -7,6 +7,7 @@ first and the last of every array stay small pages. Here an array begins on a bo
 
 from __future__ import annotations
 
+import contextlib
 import math
 import mmap
 
@@ -21,11 +22,12 @@ def empty(shape: tuple[int, ...], dtype: np.dtype, huge_from: int) -> np.ndarray
     if size < huge_from or not hasattr(mmap, "MADV_HUGEPAGE"):
         return np.empty(shape, dtype)
     # A little more address space than is used, to find a boundary in; what is not touched takes no memory.
-    memory = mmap.mmap(-1, size + _HUGE_PAGE, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+    try:
+        memory = mmap.mmap(-1, size + _HUGE_PAGE, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+    except (OSError, OverflowError):
+        return np.empty(shape, dtype)  # which finds the memory or says what is missing
     address = np.frombuffer(memory, np.uint8, 1).__array_interface__["data"][0]
     offset = -address % _HUGE_PAGE
-    try:
+    with contextlib.suppress(OSError):  # a kernel without huge pages
         memory.madvise(mmap.MADV_HUGEPAGE, offset, size)
-    except OSError:  # a kernel without huge pages
-        pass
     return np.frombuffer(memory, np.uint8, size, offset).view(dtype).reshape(shape)
