@@ -89,15 +89,18 @@ def measure_pages(task: dict[str, Any]) -> Iterator[list[Any]]:
         size = megabytes << 18
         out = np.zeros(size, np.float32)
         normal = partial(fastinit.normal, (size,), 0.0, libraries.STD, seed=0)
-        jobs = {
+        jobs: dict[str, libraries.Job] = {
             "fill warm": partial(out.fill, 1),
             "memset warm": partial(ctypes.memset, out.ctypes.data, 1, out.nbytes),
             "fill fresh": partial(np.full, size, 1, np.float32),
             "normal warm": partial(normal, out=out),
             "normal fresh": normal,
+            "normal into numpy.empty": lambda normal=normal, size=size: normal(out=np.empty(size, np.float32)),
         }
         if task["cpus"] > 1:
-            jobs["normal fresh, touched by one thread"] = lambda normal=normal, size=size: normal(out=_touched(size))
+            jobs["normal into numpy.empty, touched by one thread"] = lambda normal=normal, size=size: normal(
+                out=_touched(size)
+            )
         libraries.check(normal(), "normal", "float32", size)
         for name, times in interleaved(jobs, threads=task["cpus"], seconds=task["seconds"]).items():
             before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt

@@ -88,34 +88,43 @@ def cost_table(
 
 
 def pages(content: Content) -> str:
-    """One core: what was there, against what is new, with and without huge pages."""
+    """One core: memory that was there, against memory that is new, with and without huge pages."""
     found = {tuple(row[:4]): (row[4], row[7]) for row in content["avx512"]["pages"]["rows"]}
-    head = ["array", "`fill` warm", "new, huge pages", "new, 4 KB pages", "`normal` warm", "new, huge pages"]
-    head += ["new, 4 KB pages", "page faults, huge", "page faults, 4 KB"]
+    into = "normal into numpy.empty"
+    head = ["array", "`fill` warm", "`full`, huge pages", "`full`, 4 KB pages", "`normal` warm"]
+    head += ["`normal` new", "into `empty`, huge pages", "into `empty`, 4 KB pages"]
+    head += ["page faults: new", "`empty`, huge", "`empty`, 4 KB"]
     rows = []
     for megabytes in sorted({key[0] for key in found}):
-        cells = [f"{megabytes} MB" if megabytes < 1024 else f"{megabytes // 1024} GB"]
-        for job in ("fill", "normal"):
-            cells.append(number(found[megabytes, 1, "one", f"{job} warm"][0]))
-            cells += [number(found[megabytes, huge, "one", f"{job} fresh"][0]) for huge in (1, 0)]
-        cells += [f"{found[megabytes, huge, 'one', 'normal fresh'][1]:,}" for huge in (1, 0)]
+        case = (megabytes, 1, "one")
+        four = (megabytes, 0, "one")
+        cells = [_megabytes(megabytes)]
+        cells += [number(found[key][0]) for key in ((*case, "fill warm"), (*case, "fill fresh"), (*four, "fill fresh"))]
+        normals = [(*case, "normal fresh"), (*case, into), (*four, into)]
+        cells += [number(found[key][0]) for key in ((*case, "normal warm"), *normals)]
+        cells += [f"{found[key][1]:,}" for key in normals]
         rows.append(cells)
     return markdown(head, rows)
 
 
 def first_touch(content: Content) -> str:
+    """All cores: who touches the pages first."""
     found = {tuple(row[:4]): row[4] for row in content["avx512"]["pages"]["rows"]}
-    head = ["array", "pages", "warm", "new, one core", "new, all cores", "touched by one thread, then filled by all"]
+    head = ["array", "pages", "warm", "new, filled by one core", "new, filled by all cores"]
+    head += ["touched by one thread, then filled by all"]
     rows = []
+    into = "normal into numpy.empty"
     for megabytes in (16, 64, 256, 1024):
-        for huge, pages_name in ((1, "huge"), (0, "4 KB")):
-            cells = [f"{megabytes} MB" if megabytes < 1024 else f"{megabytes // 1024} GB", pages_name]
-            cells.append(number(found[megabytes, huge, "all", "normal warm"]))
-            cells.append(number(found[megabytes, huge, "one", "normal fresh"]))
-            cells.append(number(found[megabytes, huge, "all", "normal fresh"]))
-            cells.append(number(found[megabytes, huge, "all", "normal fresh, touched by one thread"]))
+        for huge, pages_name in ((1, "2 MB"), (0, "4 KB")):
+            cells = [_megabytes(megabytes), pages_name, number(found[megabytes, huge, "all", "normal warm"])]
+            cells += [number(found[megabytes, huge, which, into]) for which in ("one", "all")]
+            cells.append(number(found[megabytes, huge, "all", f"{into}, touched by one thread"]))
             rows.append(cells)
     return markdown(head, rows)
+
+
+def _megabytes(megabytes: int) -> str:
+    return f"{megabytes} MB" if megabytes < 1024 else f"{megabytes // 1024} GB"
 
 
 def threads(content: Content) -> str:

@@ -16,7 +16,7 @@ from fastinit import _memory
 @pytest.mark.parametrize("shape", [(1 << 21,), (3, 700, 1001), (2**20 + 1, 2)])
 @pytest.mark.parametrize("dtype", ["float32", "float64", "float16"])
 def test_large_arrays(shape: tuple[int, ...], dtype: str) -> None:
-    array = _memory.empty(shape, np.dtype(dtype), huge_from=1 << 20)
+    array = _memory.empty_in_huge_pages(shape, np.dtype(dtype))
     assert array.shape == shape
     assert array.dtype == dtype
     assert array.flags.c_contiguous
@@ -31,9 +31,9 @@ def test_large_arrays(shape: tuple[int, ...], dtype: str) -> None:
     assert (kept == 1.5).all()
 
 
-def test_small_arrays_are_numpys_own() -> None:
-    assert _memory.empty((3, 4), np.dtype("float32"), huge_from=1 << 20).flags.owndata
-    assert _memory.empty((0, 4), np.dtype("float32"), huge_from=1 << 20).shape == (0, 4)
+def test_small_and_empty_arrays_are_numpys_own() -> None:
+    assert fastinit.normal((300, 400), seed=0).flags.owndata
+    assert _memory.empty_in_huge_pages((0, 4), np.dtype("float32")).shape == (0, 4)
 
 
 def test_a_large_tensor_behaves_like_any_array() -> None:

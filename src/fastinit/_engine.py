@@ -57,7 +57,7 @@ def draw(target: Target, seed: Any, plan: _kernels.Plan) -> np.ndarray:
     buffer = array.view(np.uint16) if target.dtype.code == _kernels.BFLOAT16 else array
     if type(seed) is Batch:
         seed.requests.append((plan, buffer, key, stream, target.shape, target.block))
-    elif array.nbytes < _THREADED_BYTES:
+    elif target.nbytes < _THREADED_BYTES:
         _kernels.fill(plan, buffer, key, stream, target.shape, target.block)
     else:
         threads = target.threads or thread_limit()

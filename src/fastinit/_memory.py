@@ -16,10 +16,10 @@ import numpy as np
 _HUGE_PAGE = 1 << 21
 
 
-def empty(shape: tuple[int, ...], dtype: np.dtype, huge_from: int) -> np.ndarray:
-    """An uninitialized array like `numpy.empty`'s, aligned to huge pages from so many bytes on."""
+def empty_in_huge_pages(shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
+    """An uninitialized array like `numpy.empty`'s that begins on a boundary of huge pages."""
     size = math.prod(shape) * dtype.itemsize
-    if size < huge_from or not hasattr(mmap, "MADV_HUGEPAGE"):
+    if size == 0 or not hasattr(mmap, "MADV_HUGEPAGE"):
         return np.empty(shape, dtype)
     # A little more address space than is used, to find a boundary in; what is not touched takes no memory.
     try:

@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from . import _kernels
-from ._memory import empty
+from ._memory import empty_in_huge_pages
 
 Block = tuple[tuple[int, int], ...]
 
@@ -31,23 +31,21 @@ class Target(NamedTuple):
     dtype: DType
     out: np.ndarray | None
     threads: int | None
+    block_shape: tuple[int, ...]
+    nbytes: int  # of what is wanted
 
     def array(self, huge_from: int = 1 << 25) -> np.ndarray:
         """The array to fill: the caller's, or a new one, in huge pages from so many bytes on."""
         if self.out is not None:
             return self.out
-        return empty(self.shape if self.block is None else self.block_shape, self.dtype.numpy, huge_from)
+        if self.nbytes < huge_from:
+            return np.empty(self.block_shape, self.dtype.numpy)
+        return empty_in_huge_pages(self.block_shape, self.dtype.numpy)
 
     @property
     def ends(self) -> Block:
         """Start and stop of what is wanted, on every axis."""
         return tuple([(0, n) for n in self.shape]) if self.block is None else self.block
-
-    @property
-    def block_shape(self) -> tuple[int, ...]:
-        if self.block is None:
-            return self.shape
-        return tuple([stop - start for start, stop in self.block])
 
 
 @dataclass(frozen=True, eq=False)  # one object a dtype: its hash is quick
@@ -97,10 +95,10 @@ def _checked_target(shape: Any, dtype: Any, out: Any, index: Any, threads: Any) 
     if math.prod([n for n in checked if n]) * kind.numpy.itemsize >= _MAX_BYTES:
         raise ValueError(f"`shape` must describe fewer than 2**63 bytes. Received: shape={shape}, dtype={kind.numpy}")
     block = None if index is None else check_index(index, checked)
-    target = Target(checked, block, kind, out, limit)
+    block_shape = checked if block is None else tuple([stop - start for start, stop in block])
     if out is not None:
-        check_out(out, kind, target.block_shape)
-    return target
+        check_out(out, kind, block_shape)
+    return Target(checked, block, kind, out, limit, block_shape, math.prod(block_shape) * kind.numpy.itemsize)
 
 
 def check_shape(shape: Any) -> tuple[int, ...]:
