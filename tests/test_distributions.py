@@ -163,3 +163,16 @@ def test_streams_of_children_are_unrelated() -> None:
         assert abs(np.mean(a[: N - lag] * b[lag:])) < 4.5 / math.sqrt(N)
         if lag:
             assert abs(np.mean(a[: N - lag] * a[lag:])) < 4.5 / math.sqrt(N)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_the_sign_of_a_zero_changes_nothing(dtype: str) -> None:
+    # Equal arguments share a remembered plan, so what came first must not matter either.
+    for zero in (-0.0, 0.0):
+        for values in (
+            fastinit.normal(9, zero, zero, dtype=dtype, seed=1),
+            fastinit.uniform(9, zero, zero, dtype=dtype, seed=1),
+            fastinit.truncated_normal(9, zero, 1.0, zero, zero, dtype=dtype, seed=1),
+        ):
+            assert not np.signbit(values).any()
+            assert not values.any()

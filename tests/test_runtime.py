@@ -276,6 +276,10 @@ def check_same_bits_in_mode(name: str, arguments: dict[str, Any], bits: int, mxc
     shape = (97, 11)
     function = fastinit.get(name)
     expected = function(shape, seed=12, **arguments).tobytes()
+    # A remembered law of zeros must not be taken for one of subnormals, which may count as zero.
+    zeros = {key: 0.0 if isinstance(value, float) else value for key, value in arguments.items()}
+    if name != "variance_scaling":
+        function(shape, seed=12, **zeros)
     with mode(mxcsr, bits):
         values = function(shape, seed=12, **arguments)
     assert values.tobytes() == expected

@@ -66,8 +66,10 @@ def draw(target: Target, seed: Any, plan: _kernels.Plan) -> np.ndarray:
 
 
 # Plans are remembered: whoever makes many tensors makes them by few laws. Only arguments of these types
-# are looked up, because others may be unhashable, or equal to a number without being one.
+# are looked up, because others may be unhashable, or equal to a number without being one; and only while
+# SMALLEST is true: in a process whose subnormals count as zero, it and others like it equal zero.
 PLAIN = frozenset({float, int})
+SMALLEST = 5e-324
 remembered = functools.lru_cache(maxsize=1024, typed=True)
 
 

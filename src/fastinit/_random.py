@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from . import _kernels
-from ._engine import PLAIN, Shape, draw, initializer, remembered
+from ._engine import PLAIN, SMALLEST, Shape, draw, initializer, remembered
 from ._validation import (
     DType,
     check_bounds,
@@ -56,7 +56,7 @@ def uniform(
     True
     """
     target = check_target(shape, dtype, out, index, threads)
-    plain = type(low) in PLAIN and type(high) in PLAIN
+    plain = SMALLEST and type(low) in PLAIN and type(high) in PLAIN
     make_plan = _uniform_plan if plain else _uniform_plan.__wrapped__
     return draw(target, seed, make_plan(target.dtype, low, high))
 
@@ -173,7 +173,7 @@ def _normal(
     threads: Any,
 ) -> np.ndarray:
     target = check_target(shape, dtype, out, index, threads)
-    plain = type(mean) in PLAIN and type(std) in PLAIN and type(lower) in PLAIN and type(upper) in PLAIN
+    plain = SMALLEST and type(mean) in PLAIN and type(std) in PLAIN and type(lower) in PLAIN and type(upper) in PLAIN
     make_plan = normal_plan if plain else normal_plan.__wrapped__
     return draw(target, seed, make_plan(target.dtype, mean, std, lower, upper))
 

@@ -347,6 +347,7 @@ def _uniform_law(dtype: str, half_width: float, middle: float) -> dict[str, Any]
 
 def uniform(dtype: str, low: float, high: float) -> Plan:
     """Half-open [low, high)."""
+    low, high = low + 0.0, high + 0.0  # no zero has a sign
     law = _uniform_law(dtype, high * 0.5 - low * 0.5, low * 0.5 + high * 0.5)
     first, last = _round_up(low, dtype), _round_down(math.nextafter(high, -INFINITE), dtype)
     if not first <= last:  # low == high, or no value of the dtype between them
@@ -362,6 +363,7 @@ def symmetric_uniform(dtype: str, limit: float) -> Plan:
 
 def normal(dtype: str, mean: float = 0.0, std: float = 1.0, lower: float = -INFINITE, upper: float = INFINITE) -> Plan:
     """A normal cut off at mean + std * [lower, upper]."""
+    mean, std, lower, upper = mean + 0.0, std + 0.0, lower + 0.0, upper + 0.0  # no zero has a sign
     size, least = max(abs(lower), abs(upper)), min(abs(lower), abs(upper))
     low = lower if math.isinf(lower) else mean + std * lower
     high = upper if math.isinf(upper) else mean + std * upper

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from . import _kernels
-from ._engine import PLAIN, Shape, draw, initializer, registry, remembered
+from ._engine import PLAIN, SMALLEST, Shape, draw, initializer, registry, remembered
 from ._fans import Axes, compute_fans
 from ._validation import DType, check_choice, check_fits, check_normal_fits, check_scale, check_target
 
@@ -106,7 +106,7 @@ def _scaled(
     threads: Any,
 ) -> np.ndarray:
     target = check_target(shape, dtype, out, index, threads)
-    plain = axes is _DEFAULT_AXES and type(scale) in PLAIN and type(mode) is type(distribution) is str
+    plain = SMALLEST and axes is _DEFAULT_AXES and type(scale) in PLAIN and type(mode) is type(distribution) is str
     make_plan = _scaled_plan if plain else _scaled_plan.__wrapped__
     return draw(target, seed, make_plan(target.shape, target.dtype, scale, mode, distribution, axes))
 

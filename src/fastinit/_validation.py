@@ -429,12 +429,11 @@ def is_sequence(value: Any) -> bool:
 
 
 def _real(name: str, value: Any) -> float:
-    """The value as a float, without the sign of a zero: equal arguments give equal bits."""
     if type(value) is float:
-        return value + 0.0
+        return value
     if isinstance(value, (bool, np.bool_)) or not isinstance(value, (int, float, np.integer, np.floating)):
         raise TypeError(f"`{name}` must be a real number. Received: {name}={value!r}")
     try:
-        return float(value) + 0.0
+        return float(value)
     except OverflowError:
         raise ValueError(f"`{name}` must be finite. Received: {name}={value}") from None

@@ -108,6 +108,8 @@ static void set_uniform(fi_plan *plan, double half_width, double middle)
 
 NOINLINE static void plan_uniform(fi_plan *plan, fi_dtype dtype, double low, double high)
 {
+    low += 0.0; /* equal arguments give equal bits: no zero has a sign */
+    high += 0.0;
     begin(plan, dtype, FI_METHOD_UNIFORM);
     set_uniform(plan, high * 0.5 - low * 0.5, low * 0.5 + high * 0.5);
     double first = round_up(low, dtype), last = round_down(below64(high), dtype);
@@ -299,6 +301,10 @@ static void set_tail(fi_plan *plan, double near, double far, double mean, double
 NOINLINE static void plan_normal(fi_plan *plan, fi_dtype dtype, double mean, double std, double lower,
                                  double upper)
 {
+    mean += 0.0; /* no zero has a sign, as in plan_uniform */
+    std += 0.0;
+    lower += 0.0;
+    upper += 0.0;
     const double size = larger(magnitude(lower), magnitude(upper));
     const double least = magnitude(lower) < magnitude(upper) ? magnitude(lower) : magnitude(upper);
     const double low = is_infinite(lower) ? lower : mean + std * lower;
