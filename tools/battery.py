@@ -189,7 +189,7 @@ class Result:
 
     def __str__(self) -> str:
         mark = "  suspicious" if self.suspicious else ""
-        return f"{self.test:<46}{self.statistic:>16.8g}  {self.expected:<26}{self.p:>8.4f}{mark}"
+        return f"{self.test:<46}{self.statistic:>16.9g}  {self.expected:<26}{self.p:>8.4f}{mark}"
 
     @property
     def extremity(self) -> float:
