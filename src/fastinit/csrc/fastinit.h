@@ -48,9 +48,8 @@ typedef struct {
     float lo_scale, lo_offset;     /* asymmetric: twice q counted from the lower end */
     float hi_scale, hi_offset;     /* asymmetric: twice q counted from the upper end */
     float std, mean;               /* value = z * std + mean */
-    float unit;                    /* uniform: 2^-31 */
     float low, high;               /* every value is held inside [low, high] */
-    int scale_first;               /* uniform: the word is multiplied by unit first */
+    int scale_first;               /* uniform: the word is multiplied by 2^-31 first */
 } fi_law32;
 
 typedef struct {

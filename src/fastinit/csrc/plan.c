@@ -98,7 +98,6 @@ static void set_closed_bounds(fi_plan *plan, double low, double high)
 static void set_uniform(fi_plan *plan, double half_width, double middle)
 {
     set_affine(plan, half_width, middle);
-    plan->f32.unit = 0x1p-31f;
     plan->f32.scale_first = (float)half_width < 0x1p-90f;
     if (!plan->f32.scale_first)
         plan->f32.std *= 0x1p-31f; /* exact */

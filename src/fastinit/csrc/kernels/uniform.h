@@ -1,10 +1,10 @@
 /* Uniform values: a word is an integer, scaled and shifted in one fma, held inside the bounds. */
 
-typedef struct { vf unit, scale, middle, low, high; } uniform32;
+typedef struct { vf scale, middle, low, high; } uniform32;
 
 static inline uniform32 uniform32_load(const fi_law32 *law)
 {
-    uniform32 c = {vf_set(law->unit), vf_set(law->std), vf_set(law->mean), vf_set(law->low), vf_set(law->high)};
+    uniform32 c = {vf_set(law->std), vf_set(law->mean), vf_set(law->low), vf_set(law->high)};
     return c;
 }
 
@@ -14,7 +14,7 @@ static inline void uniform32_map(const uniform32 *c, const vu word[FI_PACK], vf 
 {
     EACH value[i] = vf_from_i32(word[i]);
     if (scale_first)
-        EACH value[i] = vf_mul(value[i], c->unit);
+        EACH value[i] = vf_mul(value[i], vf_set(0x1p-31f));
     EACH value[i] = vf_fma(value[i], c->scale, c->middle);
     EACH value[i] = vf_min(vf_max(value[i], c->low), c->high);
 }
