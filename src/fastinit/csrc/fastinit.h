@@ -109,6 +109,30 @@ typedef struct {
 /* Do all the jobs on at most so many threads. The values do not depend on it. */
 void fi_fill(fi_job *jobs, int64_t count, int threads);
 
+/* What follows a matrix product, or stands alone: kernels/activation.h holds the formulas. */
+typedef enum {
+    FI_LINEAR,
+    FI_RELU,
+    FI_RELU6,
+    FI_LEAKY_RELU, /* parameter: the slope for x < 0 */
+    FI_ELU,        /* parameter: alpha */
+    FI_SELU,
+    FI_GELU,       /* by erf */
+    FI_GELU_TANH,
+    FI_SILU,
+    FI_SIGMOID,
+    FI_HARD_SIGMOID,
+    FI_HARD_SILU,
+    FI_TANH,
+    FI_SOFTPLUS,   /* parameter: beta */
+    FI_SOFTSIGN,
+    FI_MISH,
+    FI_EXP,
+    FI_SOFTMAX,     /* this and the next: over a whole row */
+    FI_LOG_SOFTMAX,
+    FI_ACTIVATION_COUNT
+} fi_activation;
+
 /* Bytes per element. */
 size_t fi_itemsize(fi_dtype dtype);
 

@@ -8,8 +8,13 @@
 typedef void fi_fill_run(const fi_plan *plan, const fi_source *source, uint64_t first, size_t count,
                          void *out);
 
+/* out[i] = f(x[i]) for so many floats or doubles; one whole row for those that work on rows. `out` is x or
+ * apart from it. Activations without a parameter ignore it. */
+typedef void fi_activate_run(double parameter, const void *x, void *out, size_t count);
+
 typedef struct {
     fi_fill_run *fill[FI_METHOD_COUNT][FI_DTYPE_COUNT];
+    fi_activate_run *activate[FI_ACTIVATION_COUNT][FI_DTYPE_COUNT]; /* float32 and float64 alone */
 } fi_kernels;
 
 extern const fi_kernels fi_kernels_scalar;

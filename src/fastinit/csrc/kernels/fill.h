@@ -68,7 +68,7 @@ FI_ALWAYS_INLINE void map_pack(const laws *c, const vu words[FI_PACK], void *out
         vf value[FI_PACK];
         map32(c, words, value, method);
         if (dtype == FI_F32)
-            EACH vf_store_f32((float *)out + i * FI_LANES, value[i]);
+            EACH vf_store((float *)out + i * FI_LANES, value[i]);
         else if (dtype == FI_F16)
             EACH vf_store_f16((uint16_t *)out + i * FI_LANES, value[i]);
         else

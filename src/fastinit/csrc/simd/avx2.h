@@ -37,6 +37,8 @@ static inline vd vu_as_f64(vu x) { return _mm256_castsi256_pd(x); }
 static inline vf vf_set(float x) { return _mm256_set1_ps(x); }
 static inline vu vf_bits(vf x) { return _mm256_castps_si256(x); }
 static inline vf vf_from_i32(vu x) { return _mm256_cvtepi32_ps(x); }
+static inline vf vf_load(const float *p) { return _mm256_loadu_ps(p); }
+static inline vf vf_add(vf a, vf b) { return _mm256_add_ps(a, b); }
 static inline vf vf_sub(vf a, vf b) { return _mm256_sub_ps(a, b); }
 static inline vf vf_mul(vf a, vf b) { return _mm256_mul_ps(a, b); }
 static inline vf vf_fma(vf a, vf b, vf c) { return _mm256_fmadd_ps(a, b, c); }
@@ -55,7 +57,7 @@ static inline vf vf_lookup_near(const float row[32], vu index)
 {
     return _mm256_permutevar8x32_ps(_mm256_loadu_ps(row + 24), index);
 }
-static inline void vf_store_f32(float *p, vf x) { _mm256_storeu_ps(p, x); }
+static inline void vf_store(float *p, vf x) { _mm256_storeu_ps(p, x); }
 static inline void vf_store_f16(uint16_t *p, vf x)
 {
     _mm_storeu_si128((__m128i *)p, _mm256_cvtps_ph(x, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC));
@@ -71,6 +73,7 @@ static inline void vf_store_bf16(uint16_t *p, vf x)
 /* float64 */
 static inline vd vd_set(double x) { return _mm256_set1_pd(x); }
 static inline vu vd_bits(vd x) { return _mm256_castpd_si256(x); }
+static inline vd vd_load(const double *p) { return _mm256_loadu_pd(p); }
 static inline vd vd_sub(vd a, vd b) { return _mm256_sub_pd(a, b); }
 static inline vd vd_add(vd a, vd b) { return _mm256_add_pd(a, b); }
 static inline vd vd_mul(vd a, vd b) { return _mm256_mul_pd(a, b); }

@@ -38,6 +38,8 @@ static inline vd vu_as_f64(vu x) { return vreinterpretq_f64_u32(x); }
 static inline vf vf_set(float x) { return vdupq_n_f32(x); }
 static inline vu vf_bits(vf x) { return vreinterpretq_u32_f32(x); }
 static inline vf vf_from_i32(vu x) { return vcvtq_f32_s32(vreinterpretq_s32_u32(x)); }
+static inline vf vf_load(const float *p) { return vld1q_f32(p); }
+static inline vf vf_add(vf a, vf b) { return vaddq_f32(a, b); }
 static inline vf vf_sub(vf a, vf b) { return vsubq_f32(a, b); }
 static inline vf vf_mul(vf a, vf b) { return vmulq_f32(a, b); }
 static inline vf vf_fma(vf a, vf b, vf c) { return vfmaq_f32(c, a, b); }
@@ -63,7 +65,7 @@ static inline vf vf_lookup_near(const float row[32], vu index)
     const uint8x16x2_t last8 = {{vreinterpretq_u8_f32(vld1q_f32(row + 24)), vreinterpretq_u8_f32(vld1q_f32(row + 28))}};
     return vreinterpretq_f32_u8(vqtbl2q_u8(last8, vreinterpretq_u8_u32(bytes)));
 }
-static inline void vf_store_f32(float *p, vf x) { vst1q_f32(p, x); }
+static inline void vf_store(float *p, vf x) { vst1q_f32(p, x); }
 static inline void vf_store_f16(uint16_t *p, vf x) { vst1_u16(p, vreinterpret_u16_f16(vcvt_f16_f32(x))); }
 static inline void vf_store_bf16(uint16_t *p, vf x)
 {
@@ -74,6 +76,7 @@ static inline void vf_store_bf16(uint16_t *p, vf x)
 /* float64 */
 static inline vd vd_set(double x) { return vdupq_n_f64(x); }
 static inline vu vd_bits(vd x) { return vreinterpretq_u32_f64(x); }
+static inline vd vd_load(const double *p) { return vld1q_f64(p); }
 static inline vd vd_sub(vd a, vd b) { return vsubq_f64(a, b); }
 static inline vd vd_add(vd a, vd b) { return vaddq_f64(a, b); }
 static inline vd vd_mul(vd a, vd b) { return vmulq_f64(a, b); }

@@ -56,6 +56,8 @@ static inline vd vu_as_f64(vu x) { vd r; memcpy(&r, &x, sizeof r); return r; }
 static inline vf vf_set(float x) { vf r; EACH32 r.f[i] = x; return r; }
 static inline vu vf_bits(vf x) { vu r; memcpy(&r, &x, sizeof r); return r; }
 static inline vf vf_from_i32(vu x) { vf r; EACH32 r.f[i] = (float)(int32_t)x.w[i]; return r; }
+static inline vf vf_load(const float *p) { vf r; memcpy(&r, p, sizeof r); return r; }
+static inline vf vf_add(vf a, vf b) { EACH32 a.f[i] += b.f[i]; return a; }
 static inline vf vf_sub(vf a, vf b) { EACH32 a.f[i] -= b.f[i]; return a; }
 static inline vf vf_mul(vf a, vf b) { EACH32 a.f[i] *= b.f[i]; return a; }
 static inline vf vf_fma(vf a, vf b, vf c) { EACH32 a.f[i] = fma_exact32(a.f[i], b.f[i], c.f[i]); return a; }
@@ -70,7 +72,7 @@ static inline vf vf_flip_sign(vf x, vu s)
 static inline int vf_any_less(vf a, vf b) { int any = 0; EACH32 any |= a.f[i] < b.f[i]; return any; }
 static inline vf vf_lookup(const float row[32], vu index) { vf r; EACH32 r.f[i] = row[index.w[i] & 31]; return r; }
 static inline vf vf_lookup_near(const float row[32], vu index) { return vf_lookup(row, index); }
-static inline void vf_store_f32(float *p, vf x) { memcpy(p, &x, sizeof x); }
+static inline void vf_store(float *p, vf x) { memcpy(p, &x, sizeof x); }
 static inline uint16_t half_from_float(float x)
 {
     uint32_t b, sign, magnitude;
@@ -106,6 +108,7 @@ static inline void vf_store_bf16(uint16_t *p, vf x)
 /* float64 */
 static inline vd vd_set(double x) { vd r; EACH64 r.d[i] = x; return r; }
 static inline vu vd_bits(vd x) { vu r; memcpy(&r, &x, sizeof r); return r; }
+static inline vd vd_load(const double *p) { vd r; memcpy(&r, p, sizeof r); return r; }
 static inline vd vd_sub(vd a, vd b) { EACH64 a.d[i] -= b.d[i]; return a; }
 static inline vd vd_add(vd a, vd b) { EACH64 a.d[i] += b.d[i]; return a; }
 static inline vd vd_mul(vd a, vd b) { EACH64 a.d[i] *= b.d[i]; return a; }
