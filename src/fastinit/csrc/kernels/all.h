@@ -7,6 +7,11 @@
 #include "normal.h"
 #include "fill.h"
 
+#include "real32.h"
+#include "gemm.h"
+#include "real64.h"
+#include "gemm.h"
+
 #define FILL(method, METHOD, dtype, DTYPE)                                                                   \
     static void fill_##method##_##dtype(const fi_plan *plan, const fi_source *source, uint64_t first,        \
                                         size_t count, void *out)                                             \
@@ -44,4 +49,8 @@ const fi_kernels TABLE_OF(FI_ISA) = {
             [FI_METHOD_NARROW] = ROW(narrow),
             [FI_METHOD_TAIL] = ROW(tail),
         },
+    .product = {[FI_F32] = product32, [FI_F64] = product64},
+    .pack = {[FI_F32] = pack32, [FI_F64] = pack64},
+    .tile_rows = FI_TILE_ROWS,
+    .tile_columns = {[FI_F32] = FI_TILE_VECTORS * FI_LANES, [FI_F64] = FI_TILE_VECTORS * FI_LANES / 2},
 };

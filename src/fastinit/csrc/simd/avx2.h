@@ -13,6 +13,8 @@
 #define FI_PACK 2
 #define FI_NEAR32 8
 #define FI_NEAR64 0 /* no permutation of doubles is wide enough to be faster than loads */
+#define FI_TILE_ROWS 6    /* of a product's tile: as many sums as registers hold */
+#define FI_TILE_VECTORS 2 /* in a row of it */
 
 typedef __m256i vu;
 typedef __m256 vf;
@@ -38,6 +40,7 @@ static inline vf vf_set(float x) { return _mm256_set1_ps(x); }
 static inline vu vf_bits(vf x) { return _mm256_castps_si256(x); }
 static inline vf vf_from_i32(vu x) { return _mm256_cvtepi32_ps(x); }
 static inline vf vf_load(const float *p) { return _mm256_loadu_ps(p); }
+static inline vf vf_held(vf x) { __asm__("" : "+x"(x)); return x; }
 static inline vf vf_add(vf a, vf b) { return _mm256_add_ps(a, b); }
 static inline vf vf_sub(vf a, vf b) { return _mm256_sub_ps(a, b); }
 static inline vf vf_mul(vf a, vf b) { return _mm256_mul_ps(a, b); }
@@ -74,6 +77,7 @@ static inline void vf_store_bf16(uint16_t *p, vf x)
 static inline vd vd_set(double x) { return _mm256_set1_pd(x); }
 static inline vu vd_bits(vd x) { return _mm256_castpd_si256(x); }
 static inline vd vd_load(const double *p) { return _mm256_loadu_pd(p); }
+static inline vd vd_held(vd x) { __asm__("" : "+x"(x)); return x; }
 static inline vd vd_sub(vd a, vd b) { return _mm256_sub_pd(a, b); }
 static inline vd vd_add(vd a, vd b) { return _mm256_add_pd(a, b); }
 static inline vd vd_mul(vd a, vd b) { return _mm256_mul_pd(a, b); }

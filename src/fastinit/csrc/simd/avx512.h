@@ -13,6 +13,8 @@
 #define FI_PACK 4    /* vectors that a kernel maps in step */
 #define FI_NEAR32 32 /* octaves that vf_lookup_near reaches: one permutation of two registers holds all */
 #define FI_NEAR64 16 /* half octaves that vd_lookup_near reaches */
+#define FI_TILE_ROWS 12    /* of a product's tile: as many sums as registers hold */
+#define FI_TILE_VECTORS 2 /* in a row of it */
 
 typedef __m512i vu;
 typedef __m512 vf;
@@ -38,6 +40,7 @@ static inline vf vf_set(float x) { return _mm512_set1_ps(x); }
 static inline vu vf_bits(vf x) { return _mm512_castps_si512(x); }
 static inline vf vf_from_i32(vu x) { return _mm512_cvtepi32_ps(x); }
 static inline vf vf_load(const float *p) { return _mm512_loadu_ps(p); }
+static inline vf vf_held(vf x) { __asm__("" : "+v"(x)); return x; }
 static inline vf vf_add(vf a, vf b) { return _mm512_add_ps(a, b); }
 static inline vf vf_sub(vf a, vf b) { return _mm512_sub_ps(a, b); }
 static inline vf vf_mul(vf a, vf b) { return _mm512_mul_ps(a, b); }
@@ -72,6 +75,7 @@ static inline void vf_store_bf16(uint16_t *p, vf x)
 static inline vd vd_set(double x) { return _mm512_set1_pd(x); }
 static inline vu vd_bits(vd x) { return _mm512_castpd_si512(x); }
 static inline vd vd_load(const double *p) { return _mm512_loadu_pd(p); }
+static inline vd vd_held(vd x) { __asm__("" : "+v"(x)); return x; }
 static inline vd vd_sub(vd a, vd b) { return _mm512_sub_pd(a, b); }
 static inline vd vd_add(vd a, vd b) { return _mm512_add_pd(a, b); }
 static inline vd vd_mul(vd a, vd b) { return _mm512_mul_pd(a, b); }

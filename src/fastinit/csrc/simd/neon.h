@@ -12,6 +12,8 @@
 #define FI_PACK 4
 #define FI_NEAR32 8   /* two registers: a table look-up in four takes twice as long and more */
 #define FI_NEAR64 0 /* four registers hold too few doubles to be worth it */
+#define FI_TILE_ROWS 8    /* of a product's tile: as many sums as registers hold */
+#define FI_TILE_VECTORS 3 /* in a row of it */
 
 typedef uint32x4_t vu;
 typedef float32x4_t vf;
@@ -39,6 +41,7 @@ static inline vf vf_set(float x) { return vdupq_n_f32(x); }
 static inline vu vf_bits(vf x) { return vreinterpretq_u32_f32(x); }
 static inline vf vf_from_i32(vu x) { return vcvtq_f32_s32(vreinterpretq_s32_u32(x)); }
 static inline vf vf_load(const float *p) { return vld1q_f32(p); }
+static inline vf vf_held(vf x) { __asm__("" : "+w"(x)); return x; }
 static inline vf vf_add(vf a, vf b) { return vaddq_f32(a, b); }
 static inline vf vf_sub(vf a, vf b) { return vsubq_f32(a, b); }
 static inline vf vf_mul(vf a, vf b) { return vmulq_f32(a, b); }
@@ -77,6 +80,7 @@ static inline void vf_store_bf16(uint16_t *p, vf x)
 static inline vd vd_set(double x) { return vdupq_n_f64(x); }
 static inline vu vd_bits(vd x) { return vreinterpretq_u32_f64(x); }
 static inline vd vd_load(const double *p) { return vld1q_f64(p); }
+static inline vd vd_held(vd x) { __asm__("" : "+w"(x)); return x; }
 static inline vd vd_sub(vd a, vd b) { return vsubq_f64(a, b); }
 static inline vd vd_add(vd a, vd b) { return vaddq_f64(a, b); }
 static inline vd vd_mul(vd a, vd b) { return vmulq_f64(a, b); }

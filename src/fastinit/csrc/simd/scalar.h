@@ -14,6 +14,8 @@
 #define FI_PACK 1
 #define FI_NEAR32 32 /* every look-up is an array access: all octaves are near */
 #define FI_NEAR64 0
+#define FI_TILE_ROWS 4    /* of a product's tile: as many sums as registers hold */
+#define FI_TILE_VECTORS 1 /* in a row of it */
 
 typedef struct { uint32_t w[4]; } vu;
 typedef struct { float f[4]; } vf;
@@ -57,6 +59,7 @@ static inline vf vf_set(float x) { vf r; EACH32 r.f[i] = x; return r; }
 static inline vu vf_bits(vf x) { vu r; memcpy(&r, &x, sizeof r); return r; }
 static inline vf vf_from_i32(vu x) { vf r; EACH32 r.f[i] = (float)(int32_t)x.w[i]; return r; }
 static inline vf vf_load(const float *p) { vf r; memcpy(&r, p, sizeof r); return r; }
+static inline vf vf_held(vf x) { return x; }
 static inline vf vf_add(vf a, vf b) { EACH32 a.f[i] += b.f[i]; return a; }
 static inline vf vf_sub(vf a, vf b) { EACH32 a.f[i] -= b.f[i]; return a; }
 static inline vf vf_mul(vf a, vf b) { EACH32 a.f[i] *= b.f[i]; return a; }
@@ -109,6 +112,7 @@ static inline void vf_store_bf16(uint16_t *p, vf x)
 static inline vd vd_set(double x) { vd r; EACH64 r.d[i] = x; return r; }
 static inline vu vd_bits(vd x) { vu r; memcpy(&r, &x, sizeof r); return r; }
 static inline vd vd_load(const double *p) { vd r; memcpy(&r, p, sizeof r); return r; }
+static inline vd vd_held(vd x) { return x; }
 static inline vd vd_sub(vd a, vd b) { EACH64 a.d[i] -= b.d[i]; return a; }
 static inline vd vd_add(vd a, vd b) { EACH64 a.d[i] += b.d[i]; return a; }
 static inline vd vd_mul(vd a, vd b) { EACH64 a.d[i] *= b.d[i]; return a; }
