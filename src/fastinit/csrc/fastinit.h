@@ -133,6 +133,11 @@ typedef enum {
     FI_ACTIVATION_COUNT
 } fi_activation;
 
+/* out[i] = f(x[i]) of rows * columns floats or doubles, on at most so many threads. `out` is x or apart from it.
+ * The parameter is rounded to the dtype; activations without one ignore it. */
+void fi_activate(fi_dtype dtype, fi_activation kind, double parameter, const void *x, void *out, int64_t rows,
+                 int64_t columns, int threads);
+
 /* Bytes per element. */
 size_t fi_itemsize(fi_dtype dtype);
 
