@@ -133,6 +133,11 @@ typedef enum {
     FI_ACTIVATION_COUNT
 } fi_activation;
 
+/* out[i] = f(x[i]) of rows * columns floats or doubles, on at most so many threads. `out` is x or apart from it.
+ * The parameter is rounded to the dtype; activations without one ignore it. */
+void fi_activate(fi_dtype dtype, fi_activation kind, double parameter, const void *x, void *out, int64_t rows,
+                 int64_t columns, int threads);
+
 /* One call of `dense`: out = activate(x weight + bias), for every item of the leading axes. x, weight and bias
  * lie apart from out, which is C-contiguous. All distances are in elements and may be 0 or negative. */
 typedef struct {
