@@ -36,7 +36,10 @@ def chebyshev(count: int, low: mp.mpf, high: mp.mpf) -> list[mp.mpf]:
 
 
 def fit(
-    terms: list[Callable[[mp.mpf], mp.mpf]], target: Callable[[mp.mpf], mp.mpf], points: list[mp.mpf], rounding: Rounding
+    terms: list[Callable[[mp.mpf], mp.mpf]],
+    target: Callable[[mp.mpf], mp.mpf],
+    points: list[mp.mpf],
+    rounding: Rounding,
 ) -> list[mp.mpf]:
     """Rounded coefficients of the sum of terms that follows the target best at the points, fixed one by one."""
     columns = [[term(x) for x in points] for term in terms]
@@ -92,8 +95,7 @@ def mills_quotient(most: int, top: int, bottom: int, rounding: Rounding) -> tupl
     that Horner's rule loses little."""
     centre = mp.mpf(4)
     points = [
-        centre * (1 + s) / (1 - s)
-        for s in chebyshev(4 * (top + bottom), mp.mpf(-1), (most - centre) / (most + centre))
+        centre * (1 + s) / (1 - s) for s in chebyshev(4 * (top + bottom), mp.mpf(-1), (most - centre) / (most + centre))
     ]
 
     # P / mills - Q = 0, divided by about the size of Q.

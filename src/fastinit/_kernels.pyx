@@ -1,7 +1,7 @@
 """The compiled face of fastinit: it guards memory, makes one C call and decides nothing else."""
 
 from cpython.buffer cimport PyBUF_C_CONTIGUOUS, PyBUF_WRITABLE, PyBuffer_Release, PyObject_GetBuffer
-from cpython.mem cimport PyMem_Calloc, PyMem_Free
+from cpython.mem cimport PyMem_Calloc, PyMem_Free, PyMem_RawFree, PyMem_RawMalloc
 
 
 VERSION = FASTINIT_VERSION.decode()
@@ -194,6 +194,9 @@ def map_words(Plan plan not None, const uint32_t[::1] words, unsigned char[::1] 
     job.out = &out[0]
     with nogil:
         fi_fill(&job, 1, 1)
+
+
+include "_forward.pxi"
 
 
 def isas():

@@ -155,8 +155,9 @@ typedef struct {
     int64_t shape[FI_MAX_NDIM], x_item[FI_MAX_NDIM], weight_item[FI_MAX_NDIM], bias_item[FI_MAX_NDIM];
 } fi_dense_job;
 
-/* How fi_dense divides the work; filled in by fi_dense_plan. */
+/* How fi_dense divides the work; filled in by fi_plan_dense. */
 typedef struct {
+    double work; /* multiplications */
     int threads;
     int64_t items, row_chunk, row_chunks, column_chunk, column_chunks;
     int packs; /* whether weights are copied into strips first */
@@ -191,6 +192,7 @@ typedef struct {
 } fi_network_job;
 
 typedef struct {
+    double work; /* multiplications */
     int threads;
     int64_t row_chunk, row_chunks;
     int64_t widest; /* elements of a row of workspace */
