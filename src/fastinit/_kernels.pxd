@@ -122,6 +122,8 @@ cdef extern from "fastinit.h" nogil:
                  void *strips) noexcept
     void fi_unpack(fi_dtype dtype, const void *strips, int64_t depth, int64_t columns, void *weight) noexcept
 
+    float fi_multiply_adds(int64_t count) noexcept nogil
+
     int fi_isa_count() noexcept
     const char *fi_isa_name(int isa) noexcept
     bint fi_isa_compiled(int isa) noexcept

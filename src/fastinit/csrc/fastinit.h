@@ -211,6 +211,9 @@ void fi_unpack(fi_dtype dtype, const void *strips, int64_t depth, int64_t column
 /* Bytes per element. */
 size_t fi_itemsize(fi_dtype dtype);
 
+/* For benchmarks: so many float32 fma, rounded up, as fast as the machine can. */
+float fi_multiply_adds(int64_t count);
+
 /* Instruction sets, best last. A name is compiled in, runnable here, both or neither. */
 int fi_isa_count(void);
 const char *fi_isa_name(int isa);
