@@ -36,7 +36,10 @@ def chebyshev(count: int, low: mp.mpf, high: mp.mpf) -> list[mp.mpf]:
 
 
 def fit(
-    terms: list[Callable[[mp.mpf], mp.mpf]], target: Callable[[mp.mpf], mp.mpf], points: list[mp.mpf], rounding: Rounding
+    terms: list[Callable[[mp.mpf], mp.mpf]],
+    target: Callable[[mp.mpf], mp.mpf],
+    points: list[mp.mpf],
+    rounding: Rounding,
 ) -> list[mp.mpf]:
     """Rounded coefficients of the sum of terms that follows the target best at the points, fixed one by one."""
     columns = [[term(x) for x in points] for term in terms]
@@ -92,8 +95,7 @@ def mills_quotient(most: int, top: int, bottom: int, rounding: Rounding) -> tupl
     that Horner's rule loses little."""
     centre = mp.mpf(4)
     points = [
-        centre * (1 + s) / (1 - s)
-        for s in chebyshev(4 * (top + bottom), mp.mpf(-1), (most - centre) / (most + centre))
+        centre * (1 + s) / (1 - s) for s in chebyshev(4 * (top + bottom), mp.mpf(-1), (most - centre) / (most + centre))
     ]
 
     # P / mills - Q = 0, divided by about the size of Q.
@@ -122,7 +124,7 @@ def mills_rows() -> list[list[mp.mpf]]:
     for k in range(4):
         for half, centre in enumerate((mp.mpf(5) / 4, mp.mpf(7) / 4)):
 
-            def f(t: mp.mpf, scale: mp.mpf = mp.mpf(2) ** k, centre: mp.mpf = centre) -> mp.mpf:
+            def f(t: mp.mpf, scale: int = 1 << k, centre: mp.mpf = centre) -> mp.mpf:
                 return mills(scale * (centre + t) - 1)
 
             quarter = mp.mpf(1) / 4

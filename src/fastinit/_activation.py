@@ -19,7 +19,7 @@ from ._validation import (
 from .runtime import thread_limit
 
 # Each activation and the default of its parameter, None where it takes none.
-PARAMETERS: dict[str, float | None] = {name: None for name in _kernels.ACTIVATIONS}
+PARAMETERS: dict[str, float | None] = dict.fromkeys(_kernels.ACTIVATIONS)
 PARAMETERS.update(leaky_relu=0.01, elu=1.0, softplus=1.0)
 
 # These work on rows, the others on single values.

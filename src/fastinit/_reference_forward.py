@@ -11,12 +11,11 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from fastinit import _activation_tables
 from fastinit._reference import _numbers, fma32, fma64
 
-Reals = npt.NDArray[Any]
+Reals = Any  # arrays of one width
 
 
 class Width:
@@ -271,8 +270,7 @@ def softplus(w: Width, x: Reals, beta: Any) -> Reals:
     y = p / (w.real(2) + scale_down(w, p, n))
     z = scale_down(w, y, n)
     square = z * z
-    t = w.fma(y * square, w.horner(w.log1p_rest, square), y + y) / beta
-    t = scale_down(w, t, n)
+    t = scale(w, w.fma(y * square, w.horner(w.log1p_rest, square), y + y) / beta, n)
     return np.where(x > 0, x + t, t)
 
 

@@ -395,7 +395,8 @@ def check_activation_parameter(name: str, parameter: float, dtype: DType) -> Non
     least = float(np.finfo(dtype.numpy).tiny)
     if name == "softplus" and parameter < least:
         raise ValueError(
-            f"the parameter of softplus, beta, must be at least {least:.6g} in {dtype.numpy}. Received: beta={parameter}"
+            f"the parameter of softplus, beta, must be at least {least:.6g} in {dtype.numpy}. "
+            f"Received: beta={parameter}"
         )
 
 

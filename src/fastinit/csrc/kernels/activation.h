@@ -195,9 +195,8 @@ static inline vr REAL(softplus)(vr x, vr beta, int beta_is_one)
     const vr y = VR(div)(p, VR(add)(VR(set)(2), REAL(scale_down)(p, e.n))), z = REAL(scale_down)(y, e.n);
     const vr w = VR(mul)(z, z);
     vr t = VR(fma)(VR(mul)(y, w), HORNER(log1p_rest, w), VR(add)(y, y));
-    if (!beta_is_one)
-        t = VR(div)(t, beta);
-    t = REAL(scale_down)(t, e.n);
+    /* A quotient may be too large for the shortcut of scale_down; else both give the same. */
+    t = beta_is_one ? REAL(scale_down)(t, e.n) : REAL(scale)(VR(div)(t, beta), e.n);
     return VR(select)(VR(lt)(REAL(zero)(), x), VR(add)(x, t), t);
 }
 
