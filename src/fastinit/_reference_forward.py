@@ -57,6 +57,15 @@ class Width:
             r = self.fma(r, x, coefficient)
         return r
 
+    def estrin(self, c: list[Any], x: Reals) -> Reals:
+        """The same polynomial by pairs, pairs of pairs, and so on."""
+        parts: list[Any] = c
+        while len(parts) > 1:
+            pairs = [self.fma(high, x, low) for low, high in zip(parts[::2], parts[1::2], strict=False)]
+            parts = pairs + (parts[-1:] if len(parts) % 2 else [])
+            x = x * x
+        return parts[0]
+
     def power(self, n: Reals) -> Reals:
         """2^n of biased integers: their low bits, moved into the exponent."""
         return (n << self.shift).view(self.real)
@@ -227,7 +236,7 @@ def gelu_tanh(w: Width, x: Reals) -> Reals:
 
 def a_mills(w: Width, a: Reals) -> Reals:
     if w.real is np.float64:
-        return (a * w.horner(w.mills_p, a)) / w.horner(w.mills_q, a)
+        return (a * w.estrin(w.mills_p, a)) / w.estrin(w.mills_q, a)
     y = (a + w.real(1)).view(np.int32)
     row = (y >> 22) & 7
     t = ((y & 0x003FFFFF) | 0x3F800000).view(np.float32) - w.real(1.25)

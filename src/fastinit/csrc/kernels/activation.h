@@ -138,6 +138,27 @@ static inline vr REAL(gelu_tanh)(vr x)
     return REAL(gated)(x, -GELU_TANH_MOST, minus, VR(fma)(minus_a, less, VR(fnma)(minus_a, v, minus)));
 }
 
+#if REAL_BITS == 64
+/* A polynomial of 9 to 16 coefficients by Estrin's scheme. Its roundings grow with the logarithm of the
+ * degree; those of the powers of x cancel in a quotient. */
+FI_ALWAYS_INLINE vd estrin64(const double *c, size_t count, vd x)
+{
+    vd part[8];
+#pragma GCC unroll 8
+    for (size_t i = 0; i < 8; i++)
+        part[i] = 2 * i + 1 < count ? vd_fma(vd_set(c[2 * i + 1]), x, vd_set(c[2 * i]))
+                                    : vd_set(2 * i < count ? c[2 * i] : 0);
+#pragma GCC unroll 3
+    for (size_t n = 4, pairs = (count + 1) / 2; n > 0; n /= 2, pairs = (pairs + 1) / 2) {
+        x = vd_mul(x, x);
+#pragma GCC unroll 4
+        for (size_t i = 0; i < n; i++)
+            part[i] = 2 * i + 1 < pairs ? vd_fma(part[2 * i + 1], x, part[2 * i]) : part[2 * i];
+    }
+    return part[0];
+}
+#endif
+
 /* a P(Z > a) exp(a^2 / 2) of a standard normal Z, 0 <= a <= GELU_MOST */
 static inline vr REAL(a_mills)(vr a)
 {
@@ -150,7 +171,8 @@ static inline vr REAL(a_mills)(vr a)
         r = vf_fma(r, t, vf_lookup_near(mills_rows32[j], half_octave));
     return vf_mul(a, r);
 #else
-    return vd_div(vd_mul(a, HORNER(mills_p, a)), HORNER(mills_q, a));
+    const vd p = estrin64(mills_p64, sizeof mills_p64 / sizeof(double), a);
+    return vd_div(vd_mul(a, p), estrin64(mills_q64, sizeof mills_q64 / sizeof(double), a));
 #endif
 }
 
