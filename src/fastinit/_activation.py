@@ -118,7 +118,8 @@ def activate(x: np.ndarray, name: Any, out: np.ndarray | None = None, *, threads
     else:
         check_out(out, dtype, x.shape)
         array = out
-        check_same_or_apart(x, out)
+        if out is not x:
+            check_same_or_apart(x, out)
     if x.size:
         # Other memory orders, and misaligned memory, are copied.
         source = x if x.flags.c_contiguous and x.flags.aligned else np.array(x, order="C", subok=False)

@@ -415,13 +415,11 @@ def check_rows(name: str, x: np.ndarray) -> None:
         raise ValueError(f"`x` must have at least one axis for {name}. Received: a 0-D array")
 
 
-def check_same_or_apart(x: np.ndarray, out: np.ndarray) -> bool:
-    """Whether `out` is exactly x's memory; it must be that or none of it."""
-    if not np.may_share_memory(x, out) or not np.shares_memory(x, out):
-        return False
-    if x.ctypes.data != out.ctypes.data or x.strides != out.strides:
+def check_same_or_apart(x: np.ndarray, out: np.ndarray) -> None:
+    """`out`, which is C-contiguous and of x's shape, is exactly the memory of `x` or none of it."""
+    same = x.flags.c_contiguous and x.ctypes.data == out.ctypes.data
+    if not same and np.may_share_memory(x, out) and np.shares_memory(x, out):
         raise ValueError("`out` must be the memory of `x` or apart from it. Received: an `out` that overlaps `x`")
-    return True
 
 
 def unknown_name(name: Any, names: Iterable[str]) -> Exception:
