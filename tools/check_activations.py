@@ -27,6 +27,7 @@ from scipy import special
 import fastinit
 
 DOCUMENT = Path(__file__).resolve().parent.parent / "docs/activations.md"
+TABLE_HEAD = "| float32 | largest error, ulp | at x = | inputs tried |"
 CHUNK = 1 << 20
 CORE_FIRST, CORE_LAST = 0x39800000, 0x43800000  # the bits of 2^-12 and of 2^8
 WORST = 32  # points that each chunk hands on
@@ -146,7 +147,7 @@ def nicely() -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description="Errors of the float32 activations.")
     parser.add_argument("names", nargs="*", help="functions; all by default")
-    parser.add_argument("--step", type=int, default=256, help="every so many-th pattern outside the core range")
+    parser.add_argument("--step", type=int, default=4096, help="every so many-th pattern outside the core range")
     arguments = parser.parse_args()
     rows = []
     with multiprocessing.get_context("fork").Pool(2, nicely) as pool:
@@ -160,8 +161,8 @@ def main() -> None:
             rows.append(f"| `{name}` | {checked[0]:.2f} | {x!r} | {tried:,} |")
             print(rows[-1], f"{time.perf_counter() - start:.0f} s", flush=True)
     if not arguments.names:
-        head, _, _ = DOCUMENT.read_text().partition("| function |") if DOCUMENT.exists() else ("", "", "")
-        table = ["| function | largest error, ulp | at x = | inputs tried |", "|---|---|---|---|", *rows]
+        head, _, _ = DOCUMENT.read_text().partition(TABLE_HEAD) if DOCUMENT.exists() else ("", "", "")
+        table = [TABLE_HEAD, "|---|---|---|---|", *rows]
         DOCUMENT.write_text(head + "\n".join(table) + "\n")
 
 
