@@ -9,7 +9,8 @@
  *     law dtype a b c d given count word ...
  * The law is `words` (a to d unused), `uniform` (low, high), `symmetric_uniform` (limit) or `normal` (mean,
  * std, lower, upper); a to d are C's floating constants or inf; key, stream and words are hexadecimal; count
- * is a multiple of FI_WORDS_PADDING.
+ * is a multiple of FI_WORDS_PADDING. Or it is `activate` (the activation's code, its parameter, columns, d
+ * unused), applied in place to given values, as many words as there may be; all NaNs are made one.
  *
  * The hash is 64-bit FNV-1a over the values' bytes: h = 0xCBF29CE484222325, then for each byte
  * h = (h ^ byte) * 0x100000001B3 mod 2^64.
@@ -117,6 +118,34 @@ static uint64_t hash_from_given(const fi_plan *plan)
     return hash;
 }
 
+static uint64_t hash_of_activation(fi_dtype dtype, const double a[4])
+{
+    const size_t itemsize = fi_itemsize(dtype);
+    int64_t count;
+    if (scanf("%" SCNd64, &count) != 1 || count <= 0 || (size_t)count * 4 % itemsize != 0)
+        fail("a number of words that is none", "");
+    uint32_t *words = allocate((size_t)count * sizeof *words);
+    for (int64_t i = 0; i < count; i++)
+        if (scanf("%" SCNx32, &words[i]) != 1)
+            fail("a word that is none", "");
+    const int64_t elements = (int64_t)((size_t)count * 4 / itemsize), columns = (int64_t)a[2];
+    fi_activate(dtype, (fi_activation)(int)a[0], a[1], words, words, elements / columns, columns, 1);
+    for (int64_t i = 0; i < elements; i++) {
+        if (dtype == FI_F64) {
+            uint64_t bits;
+            memcpy(&bits, words + 2 * i, sizeof bits);
+            if ((bits & 0x7FFFFFFFFFFFFFFFu) > 0x7FF0000000000000u)
+                bits = 0x7FF8000000000000u;
+            memcpy(words + 2 * i, &bits, sizeof bits);
+        } else if ((words[i] & 0x7FFFFFFFu) > 0x7F800000u) {
+            words[i] = 0x7FC00000u;
+        }
+    }
+    const uint64_t hash = fnv1a((const unsigned char *)words, (size_t)count * sizeof *words);
+    free(words);
+    return hash;
+}
+
 static void list_isas(void)
 {
     for (int i = 0; i < fi_isa_count(); i++)
@@ -149,11 +178,15 @@ int main(int argc, char **argv)
     if (fesetround(FE_UPWARD) != 0)
         fail("no rounding upward", "");
     while ((fields = scanf("%31s %15s %lf %lf %lf %lf %15s", law, dtype, &a[0], &a[1], &a[2], &a[3], origin)) == 7) {
-        const fi_plan plan = plan_of(law, dtype_of(dtype), a);
         const int given = strcmp(origin, "given") == 0;
         if (!given && strcmp(origin, "philox") != 0)
             fail("no such origin of words: ", origin);
-        printf("%016" PRIx64 "\n", given ? hash_from_given(&plan) : hash_from_philox(&plan));
+        if (strcmp(law, "activate") == 0) {
+            printf("%016" PRIx64 "\n", hash_of_activation(dtype_of(dtype), a));
+        } else {
+            const fi_plan plan = plan_of(law, dtype_of(dtype), a);
+            printf("%016" PRIx64 "\n", given ? hash_from_given(&plan) : hash_from_philox(&plan));
+        }
         if (fegetround() != FE_UPWARD)
             fail("the rounding mode was not put back", "");
     }
