@@ -86,6 +86,8 @@ cdef extern from "fastinit.h" nogil:
         int64_t *weight_item
         int64_t *bias_item
 
+    double FI_THREADED_WORK
+
     ctypedef struct fi_dense_plan:
         double work
         size_t workspace

@@ -155,6 +155,9 @@ typedef struct {
     int64_t shape[FI_MAX_NDIM], x_item[FI_MAX_NDIM], weight_item[FI_MAX_NDIM], bias_item[FI_MAX_NDIM];
 } fi_dense_job;
 
+/* Work of fewer multiplications is done by one thread: a second one comes too late. */
+#define FI_THREADED_WORK 4000000
+
 /* How fi_dense divides the work; filled in by fi_plan_dense. */
 typedef struct {
     double work; /* multiplications */
