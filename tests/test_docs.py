@@ -8,9 +8,38 @@ from pathlib import Path
 import pytest
 
 import fastinit
-from fastinit import _constant, _engine, _fans, _models, _random, _scaled, _structured, initializers, keys, runtime
+from fastinit import (
+    _constant,
+    _engine,
+    _fans,
+    _gain,
+    _lsuv,
+    _models,
+    _random,
+    _report,
+    _scaled,
+    _structured,
+    initializers,
+    keys,
+    propagation,
+    runtime,
+)
 
-MODULES = [_constant, _fans, _models, _random, _scaled, _structured, initializers, keys, runtime]
+MODULES = [
+    _constant,
+    _fans,
+    _gain,
+    _lsuv,
+    _models,
+    _random,
+    _report,
+    _scaled,
+    _structured,
+    initializers,
+    keys,
+    propagation,
+    runtime,
+]
 
 ROOT = Path(__file__).resolve().parent.parent
 

@@ -19,9 +19,23 @@ if not CSRC.is_dir():
 
 # Each module and the modules of the package that it may import, top floor first.
 MAY_IMPORT = {
-    "__main__": {"_demo", "runtime", "_validation", "fastinit"},
-    "_demo": {"fastinit", "initializers", "keys", "runtime"},
-    "__init__": {"_fans", "initializers", "keys", "runtime"},
+    "__main__": {"_demo", "_signal", "runtime", "_validation", "fastinit"},
+    "_demo": {"_terminal", "fastinit", "initializers", "keys", "runtime"},
+    "_signal": {"_plot", "_report", "_terminal", "_validation", "initializers", "propagation"},
+    "__init__": {"_fans", "initializers", "keys", "propagation", "runtime"},
+    "propagation": {
+        *("_gain", "_lsuv", "_network", "_random", "_report", "_slopes", "_terminal", "_validation"),
+        *("dense", "keys"),
+    },
+    "_lsuv": {"_network", "_terminal", "_validation", "dense", "keys"},
+    "_report": {"_plot", "_terminal"},
+    # The report that a figure is of is named in its types alone.
+    "_plot": {"_report", "_validation"},
+    "_network": {"_engine", "_slopes", "_validation", "keys"},
+    "_slopes": set(),
+    "_gain": {"_gain_table", "_validation"},
+    "_gain_table": set(),
+    "_terminal": set(),
     "initializers": {"_constant", "_engine", "_models", "_random", "_scaled", "_structured"},
     "_models": {"_engine", "_kernels", "_random", "_scaled", "_validation", "keys", "runtime"},
     "_structured": {"_engine", "_kernels", "_random", "_validation", "keys"},

@@ -26,6 +26,7 @@ from .initializers import (
     zeros,
 )
 from .keys import Key
+from .propagation import gain, lsuv, propagate
 from .runtime import __version__, available_isas, info, isa
 
 __all__ = [
@@ -35,6 +36,7 @@ __all__ = [
     "constant",
     "dirac",
     "fans",
+    "gain",
     "get",
     "glorot_normal",
     "glorot_uniform",
@@ -48,8 +50,10 @@ __all__ = [
     "kaiming_uniform",
     "lecun_normal",
     "lecun_uniform",
+    "lsuv",
     "normal",
     "ones",
+    "propagate",
     "sparse",
     "truncated_normal",
     "uniform",
