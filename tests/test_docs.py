@@ -23,6 +23,7 @@ from fastinit import (
     keys,
     propagation,
     runtime,
+    schemes,
 )
 
 MODULES = [
@@ -39,6 +40,7 @@ MODULES = [
     keys,
     propagation,
     runtime,
+    schemes,
 ]
 
 ROOT = Path(__file__).resolve().parent.parent

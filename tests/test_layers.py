@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 import fastinit
+from fastinit import schemes
 
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGE = ROOT / "src/fastinit"
@@ -22,7 +23,8 @@ MAY_IMPORT = {
     "__main__": {"_demo", "_signal", "runtime", "_validation", "fastinit"},
     "_demo": {"_terminal", "fastinit", "initializers", "keys", "runtime"},
     "_signal": {"_plot", "_report", "_terminal", "_validation", "initializers", "propagation"},
-    "__init__": {"_fans", "initializers", "keys", "propagation", "runtime"},
+    "__init__": {"_fans", "initializers", "keys", "propagation", "runtime", "schemes"},
+    "schemes": {"_constant", "_engine", "_fans", "_random", "_scaled", "_validation"},
     "propagation": {
         *("_gain", "_lsuv", "_network", "_random", "_report", "_slopes", "_terminal", "_validation"),
         *("dense", "keys"),
@@ -114,8 +116,9 @@ def test_flags_are_those_that_keep_the_bits() -> None:
 
 
 def test_everything_public_is_exported_and_documented() -> None:
-    for name in fastinit.__all__:
-        thing = getattr(fastinit, name)
+    public = {name: getattr(fastinit, name) for name in fastinit.__all__}
+    public |= {name: getattr(schemes, name) for name in schemes.__all__ if name != "Factors"}
+    for name, thing in public.items():
         if callable(thing):
             assert thing.__doc__, name
             assert ">>> " in thing.__doc__, name

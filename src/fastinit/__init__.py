@@ -1,5 +1,6 @@
 """Initialize neural networks on the CPU: fast, and with the same bits on every machine."""
 
+from . import schemes
 from ._fans import fans
 from .initializers import (
     constant,
@@ -54,6 +55,7 @@ __all__ = [
     "normal",
     "ones",
     "propagate",
+    "schemes",
     "sparse",
     "truncated_normal",
     "uniform",

@@ -10,7 +10,7 @@ import numpy as np
 
 from ._engine import find
 from ._slopes import NAMES, PARAMETRIC
-from ._validation import check_activation, check_layer, check_made, check_network, check_same_dtype
+from ._validation import check_layer_activation, check_layer, check_made, check_network, check_same_dtype
 from .keys import Key
 
 
@@ -34,7 +34,7 @@ def layers_of(
 
     The weight of layer i = 1, 2, ... of new ones has the key ``key.child("layer", i)``. They have no biases.
     """
-    common = check_activation(activation, NAMES, PARAMETRIC)
+    common = check_layer_activation(activation, NAMES, PARAMETRIC)
     make = initializer if callable(initializer) else find(initializer)
     widths, given = check_network(network)
     layers: list[Layer] = []
@@ -45,6 +45,6 @@ def layers_of(
         return layers
     for number, layer in enumerate(given or (), 1):
         weight, bias, name = check_layer(number, layer, layers[-1].weight.shape[1] if layers else None)
-        layers.append(Layer(weight, bias, check_activation(name, NAMES, PARAMETRIC)))
+        layers.append(Layer(weight, bias, check_layer_activation(name, NAMES, PARAMETRIC)))
         check_same_dtype(number, weight.dtype, layers[0].weight.dtype)
     return layers

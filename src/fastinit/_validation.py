@@ -269,12 +269,31 @@ def check_positive(name: str, value: Any) -> float:
     return number
 
 
-def check_positive_int(name: str, value: Any) -> int:
+def check_positive_int(name: str, value: Any, least: int = 1) -> int:
     if not is_int(value):
         raise TypeError(f"`{name}` must be an int. Received: {name}={value!r}")
-    if value < 1:
-        raise ValueError(f"`{name}` must be >= 1. Received: {name}={value}")
+    if value < least:
+        raise ValueError(f"`{name}` must be >= {least}. Received: {name}={value}")
     return int(value)
+
+
+def check_layer_counts(encoder_layers: Any, decoder_layers: Any) -> tuple[int, int]:
+    counts = (
+        check_positive_int("encoder_layers", encoder_layers, least=0),
+        check_positive_int("decoder_layers", decoder_layers, least=0),
+    )
+    if counts == (0, 0):
+        raise ValueError("`encoder_layers` or `decoder_layers` must be >= 1. Received: 0 and 0")
+    return counts
+
+
+def check_base_shape(shape: tuple[int, ...], base_shape: tuple[int, ...]) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    if len(shape) != len(base_shape) or 0 in shape or 0 in base_shape:
+        raise ValueError(
+            "`base_shape` must have as many axes as `shape`, none of size 0. "
+            f"Received: shape={shape}, base_shape={base_shape}"
+        )
+    return shape, base_shape
 
 
 def check_interval(low: Any, high: Any, dtype: DType) -> tuple[float, float]:
@@ -384,7 +403,9 @@ def no_parameter(name: str, param: Any) -> ValueError:
     return ValueError(f"`param` must be None for {name}, which has no parameter. Received: param={param!r}")
 
 
-def check_activation(activation: Any, names: Sequence[str], parametric: Sequence[str]) -> tuple[str, float | None]:
+def check_layer_activation(
+    activation: Any, names: Sequence[str], parametric: Sequence[str]
+) -> tuple[str, float | None]:
     """(name, parameter) of an activation, the parameter None for its default. No activation is linear."""
     name, parameter = activation if isinstance(activation, tuple) and len(activation) == 2 else (activation, None)
     if name is None:
