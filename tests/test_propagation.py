@@ -156,6 +156,15 @@ def test_slopes_far_out(name: str) -> None:
         assert slopes == pytest.approx([flat] * 3 + [0.0 if bounded else straight] * 3, abs=2e-4)
 
 
+@pytest.mark.parametrize("name", [name for name in _slopes.NAMES if name not in ("softmax", "log_softmax")])
+def test_nan_has_no_slope(name: str) -> None:
+    z = np.array([1.0, math.nan])
+    with np.errstate(invalid="ignore"):
+        slopes = _slopes.slope(name, None, z, activate(z, name))
+    assert slopes is not None
+    assert np.isnan(slopes).tolist() == [False, True]
+
+
 def test_the_gradient_is_that_of_the_whole_network() -> None:
     rng = np.random.default_rng(1)
     layers = [(rng.normal(size=(5, 7)), rng.normal(size=7), "tanh"), (rng.normal(size=(7, 3)), None, "softmax")]

@@ -10,7 +10,7 @@ import numpy as np
 
 from ._engine import find
 from ._slopes import NAMES, PARAMETRIC
-from ._validation import check_layer_activation, check_layer, check_made, check_network, check_same_dtype
+from ._validation import check_layer, check_layer_activation, check_made, check_network, check_same_dtype
 from .keys import Key
 
 

@@ -51,8 +51,8 @@ def draw(reports: Mapping[str, Report], target: Any, title: str | None = None) -
     gradient_band = [(0.01 * ratio, 100 * ratio) for ratio in ratios]
     _panel(axes[0], {n: [r.spread for r in v.layers] for n, v in reports.items()}, signal_band)
     _panel(axes[1], {n: [r.gradient_rms for r in v.layers] for n, v in reports.items()}, gradient_band)
-    axes[0].set_title("Signal: standard deviation of a unit's output over the batch", loc="left", fontsize=11)
-    axes[1].set_title("Gradient: RMS at the pre-activations, for 1 at the output", loc="left", fontsize=11)
+    axes[0].set_title("Signal: standard deviation of a unit's output over the batch", loc="left", fontsize=11, pad=9)
+    axes[1].set_title("Gradient: RMS at the pre-activations, for 1 at the output", loc="left", fontsize=11, pad=9)
     axes[0].set_ylabel("standard deviation")
     axes[1].set_ylabel("gradient RMS")
     axes[1].set_xlabel("layer")
@@ -87,16 +87,11 @@ def _panel(ax: Any, lines: Mapping[str, list[float]], band: list[tuple[float, fl
     every = max(1, len(band) // 12)
     for index, (name, values) in enumerate(lines.items()):
         color = _COLORS[index % len(_COLORS)]
-        # NaN comes after an overflow: it stands where that does.
+        # NaN comes after an overflow: it stands where that does. The axes clip what lies beyond.
         seen = [high if math.isnan(value) else min(max(value, low), high) for value in values]
-        at_edge = [value in (low, high) for value in seen]
-        # A line ends where it meets the edge; triangles, each scheme's at other layers, say that it lies beyond.
-        inner = [
-            math.nan if at_edge[i] and all(at_edge[max(0, i - 1) : i + 2]) else value for i, value in enumerate(seen)
-        ]
         ax.plot(
             layers,
-            inner,
+            [value if 0.0 < value < math.inf else math.nan for value in values],
             color=color,
             linestyle=_DASHES[index // len(_COLORS) % len(_DASHES)] if index >= len(_COLORS) else "-",
             marker=_MARKERS[index % len(_MARKERS)],
@@ -104,14 +99,14 @@ def _panel(ax: Any, lines: Mapping[str, list[float]], band: list[tuple[float, fl
             markersize=4.5,
             linewidth=1.6,
             label=name,
-            clip_on=False,
         )
         for edge, marker in ((low, "v"), (high, "^")):
+            # Triangles of each scheme at other layers, so that none hides another.
             stride = max(every, len(lines))
             beyond = [layer for layer, value in zip(layers, seen, strict=True) if value == edge]
-            shown_at = [layer for layer in beyond if (layer - 1 - index) % stride == 0] or beyond[:1]
+            at = [layer for layer in beyond if (layer - 1 - index) % stride == 0] or beyond[:1]
             if beyond:
-                ax.plot(shown_at, [edge] * len(shown_at), marker, color=color, markersize=8, clip_on=False)
+                ax.plot(at, [edge] * len(at), marker, color=color, markersize=8, clip_on=False)
                 ax.plot([], [], "v", color="0.4", markersize=8, label=_BEYOND)
     ax.set_yscale("log")
     ax.set_ylim(low, high)

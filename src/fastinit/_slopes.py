@@ -85,7 +85,9 @@ def slope(name: str, parameter: float | None, z: Array, y: Array) -> Array | Non
     if name not in _SLOPES:
         return None
     value = _DEFAULTS.get(name, 0.0) if parameter is None else parameter
-    return np.asarray(_SLOPES[name](z, y, value)).astype(z.dtype, copy=False)
+    slopes = np.asarray(_SLOPES[name](z, y, value)).astype(z.dtype, copy=False)
+    nowhere = np.isnan(z)  # which a comparison with a kink would hide
+    return np.where(nowhere, z, slopes) if nowhere.any() else slopes
 
 
 def pull_back(name: str, y: Array, slopes: Array | None, gradient: Array) -> Array:
