@@ -31,8 +31,7 @@ MAY_IMPORT = {
     },
     "_lsuv": {"_network", "_terminal", "_validation", "dense", "keys"},
     "_report": {"_plot", "_terminal"},
-    # The report that a figure is of is named in its types alone.
-    "_plot": {"_report", "_validation"},
+    "_plot": {"_validation"},
     "_network": {"_engine", "_slopes", "_validation", "keys"},
     "_slopes": set(),
     "_gain": {"_gain_table", "_validation"},

@@ -5,12 +5,9 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from ._validation import check_axes_pair, no_matplotlib
-
-if TYPE_CHECKING:
-    from ._report import Report
 
 # Okabe and Ito's palette, told apart by colour-blind eyes and by their brightness; markers and dashes help.
 _COLORS = ("#0072B2", "#E69F00", "#009E73", "#D55E00", "#CC79A7", "#56B4E9", "#000000")
@@ -29,8 +26,11 @@ def require_matplotlib() -> None:
         raise no_matplotlib() from None
 
 
-def draw(reports: Mapping[str, Report], target: Any, title: str | None = None) -> Any:
-    """Draw a line for each report on two axes, or into a file; return the figure."""
+def draw(reports: Mapping[str, Any], band: tuple[float, float], target: Any, title: str | None = None) -> Any:
+    """Draw a line for each `Report` on two axes, or into a file; return the figure.
+
+    The band is what is healthy, relative to the input's spread and to the gradient's norm at the output.
+    """
     require_matplotlib()
     from matplotlib.figure import Figure
 
@@ -45,10 +45,11 @@ def draw(reports: Mapping[str, Report], target: Any, title: str | None = None) -
         figure = axes[0].figure
 
     first = next(iter(reports.values()))
-    signal_band = [(0.01 * first.input_spread, 100 * first.input_spread) for _ in first.layers]
+    smallest, largest = band
+    signal_band = [(smallest * first.input_spread, largest * first.input_spread) for _ in first.layers]
     # The band of the gradient is one of its norm, which reaches the RMS by way of the layer's width.
     ratios = [math.sqrt(first.layers[-1].outputs / layer.outputs) for layer in first.layers]
-    gradient_band = [(0.01 * ratio, 100 * ratio) for ratio in ratios]
+    gradient_band = [(smallest * ratio, largest * ratio) for ratio in ratios]
     _panel(axes[0], {n: [r.spread for r in v.layers] for n, v in reports.items()}, signal_band)
     _panel(axes[1], {n: [r.gradient_rms for r in v.layers] for n, v in reports.items()}, gradient_band)
     axes[0].set_title("Signal: standard deviation of a unit's output over the batch", loc="left", fontsize=11, pad=9)

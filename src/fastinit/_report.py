@@ -11,7 +11,7 @@ from ._plot import draw
 from ._terminal import table
 
 # The thresholds of the verdicts, which `Report.__str__` states.
-SMALLEST, LARGEST = 1e-2, 1e2  # of a signal or a gradient, relative to where it comes from
+HEALTHY = SMALLEST, LARGEST = 1e-2, 1e2  # a signal or a gradient, relative to where it comes from
 MOST_SATURATED = 0.5
 MOST_SYMMETRIC = 0.5
 
@@ -148,7 +148,7 @@ class Report:
         ImportError
             Without matplotlib.
         """
-        return draw({self.layers[0].activation: self}, target)
+        return draw({self.layers[0].activation: self}, HEALTHY, target)
 
     def __str__(self) -> str:
         head = ["layer", "units", "activation", "mean", "std", "rms", "spread", "dead", "saturated", "symmetric"]

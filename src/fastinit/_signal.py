@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from ._plot import draw, require_matplotlib
-from ._report import Report, number
+from ._report import HEALTHY, Report, number
 from ._terminal import table
 from ._validation import bad_scheme, bad_scheme_number, bad_widths
 from .initializers import get
@@ -112,7 +112,7 @@ def run(
         "In Python, print(fastinit.propagate(...)) has all layers."
     )
     if plot is not None:
-        draw(reports, plot, f"Network {title}")
+        draw(reports, HEALTHY, plot, f"Network {title}")
         print(f"\nFigure: {plot}")
     return reports
 

@@ -80,9 +80,12 @@ def propagate(
     -----
     The loss is the sum of the outputs times standard normal numbers (of the key
     ``Key(seed).child("gradient")``), so that the gradient at the output is white. A layer is called
-    symmetric before anything else, because no scale mends it; then exploding if something is not
-    finite, then saturated, exploding, vanishing. Gradients are compared by their norms: in a healthy
-    network the RMS changes where the width does, the norm does not.
+    symmetric (more than half of its units have another's weights and bias) before anything else, because
+    no scale mends it; then exploding if something is not finite, saturated if more than half of its outputs
+    lie within 1 % of the activation's range of an asymptote, exploding or vanishing if its spread relative to
+    the input's, or the norm of its gradient relative to that at the output, is above 100 or below 0.01. The
+    spread and not the RMS, which stays large where all rows have become the same; the norm of the gradient,
+    because in a healthy network its RMS changes where the width does.
 
     References
     ----------
