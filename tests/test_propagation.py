@@ -11,11 +11,11 @@ from typing import Any
 
 import numpy as np
 import pytest
+from fastinit.dense import MLP, activate
 
 import fastinit
 from fastinit import _slopes, propagation
 from fastinit._report import judge
-from fastinit.dense import MLP, activate
 
 SEEDS = range(10)
 

@@ -8,9 +8,9 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ._network import Layer, layers_of
-from .dense import activate, dense
 from ._terminal import Progress
 from ._validation import check_batch, check_positive, check_positive_int, no_signal
+from .dense import activate, dense
 from .keys import Key
 
 

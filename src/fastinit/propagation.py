@@ -20,9 +20,9 @@ from ._network import Layer, layers_of
 from ._random import normal
 from ._report import LayerReport, Report, judge
 from ._slopes import pull_back, saturated_share, slope
-from .dense import activate, dense
 from ._terminal import Progress
 from ._validation import check_batch, check_positive_int
+from .dense import activate, dense
 from .keys import Key
 
 __all__ = ["LSUV", "LayerReport", "Report", "gain", "lsuv", "propagate"]
