@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 import pytest
-from fastinit.dense import MLP, dense
 
 import fastinit
+from fastinit import MLP, dense
 
 
 def stds_of(layers: list[Any], x: np.ndarray) -> list[float]:

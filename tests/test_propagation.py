@@ -11,10 +11,9 @@ from typing import Any
 
 import numpy as np
 import pytest
-from fastinit.dense import MLP, activate
 
 import fastinit
-from fastinit import _slopes, propagation
+from fastinit import MLP, _slopes, activate, propagation
 from fastinit._report import judge
 
 SEEDS = range(10)
