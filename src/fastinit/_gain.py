@@ -60,6 +60,9 @@ def gain(activation: str | tuple[str, float], param: float | None = None, conven
 
     Notes
     -----
+    It keeps the signal, not the gradient, which wants 1 / sqrt(E[f'(z)**2]): the two agree for relu,
+    leaky_relu and linear. A deep tanh network trains better with gain 1, see docs/choosing.md.
+
     For elu E[f²] = 1/2 + alpha² (e² Φ(-2) - 2 sqrt(e) Φ(-1) + 1/2), for gelu 1/3 + 1/(2π sqrt(3)). The
     values without a formula come from an integration to 40 digits, `tools/make_gains.py`; softplus is
     integrated when it is asked for, to a few units in the last place.
