@@ -89,12 +89,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     signal = commands.add_parser(
         "signal",
         help="send a batch through a deep network, a gradient back, and compare initializations",
-        description="Send a standard normal batch through a network and a gradient back, for several "
+        description="Send a standard normal batch through a network and a gradient back, for several\n"
         "initializations; print how large both are along the way and what that means, and draw it.",
         epilog=SIGNAL_EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    signal.add_argument("--widths", default="784,512x20,10", help="widths, nxk for k times n (default: %(default)s)")
+    signal.add_argument(
+        "--widths",
+        default="784,512x20,10",
+        help="sizes of the layers, 512x20 being twenty of 512 (default: %(default)s)",
+    )
     signal.add_argument("--activation", default="relu", help="after every layer (default: %(default)s)")
     signal.add_argument(
         "--init",
