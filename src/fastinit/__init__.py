@@ -1,5 +1,6 @@
 """Initialize neural networks on the CPU: fast, and with the same bits on every machine."""
 
+from . import schemes
 from ._fans import fans
 from .dense import MLP, activate, dense
 from .initializers import (
@@ -27,6 +28,7 @@ from .initializers import (
     zeros,
 )
 from .keys import Key
+from .propagation import gain, lsuv, propagate
 from .runtime import __version__, available_isas, info, isa
 
 __all__ = [
@@ -39,6 +41,7 @@ __all__ = [
     "dense",
     "dirac",
     "fans",
+    "gain",
     "get",
     "glorot_normal",
     "glorot_uniform",
@@ -52,8 +55,11 @@ __all__ = [
     "kaiming_uniform",
     "lecun_normal",
     "lecun_uniform",
+    "lsuv",
     "normal",
     "ones",
+    "propagate",
+    "schemes",
     "sparse",
     "truncated_normal",
     "uniform",
