@@ -27,6 +27,15 @@ FILL_FLOATS(asymmetric, FI_METHOD_ASYMMETRIC)
 FILL_FLOATS(narrow, FI_METHOD_NARROW)
 FILL_FLOATS(tail, FI_METHOD_TAIL)
 
+#include "narrow.h"
+#include "squares.h"
+#include "real32.h"
+#include "gemm.h"
+#include "householder.h"
+#include "real64.h"
+#include "gemm.h"
+#include "householder.h"
+
 #define ROW(method) \
     {[FI_F32] = fill_##method##_f32, [FI_F16] = fill_##method##_f16, [FI_BF16] = fill_##method##_bf16, \
      [FI_F64] = fill_##method##_f64}
@@ -44,4 +53,6 @@ const fi_kernels TABLE_OF(FI_ISA) = {
             [FI_METHOD_NARROW] = ROW(narrow),
             [FI_METHOD_TAIL] = ROW(tail),
         },
+    .orthogonal = {[FI_F32] = &orthogonal32, [FI_F64] = &orthogonal64},
+    .narrow = narrow,
 };

@@ -1,0 +1,257 @@
+/* Orthogonal matrices from random Householder vectors (Stewart, 1980). docs/stream.md states the operations.
+ *
+ * The vectors come in panels. The reflections of a panel, with the vectors as V's columns, are together
+ * I - V S^-1 V', S the upper triangle of V'V with half its diagonal (the UT transform): three matrix products,
+ * applied to columns of the identity, last panel first. A panel does not touch the rows above its own first
+ * vector, nor any column left of it. The columns are kept in strips as wide as the product's tile, a row
+ * after the other, which is how the product wants its right factor.
+ */
+
+#define GRAM_ROW ((FI_PANEL + TILE_COLUMNS - 1) / TILE_COLUMNS * TILE_COLUMNS)
+/* Rows of a strip that stay in the first-level cache while all vectors of a panel pass by. */
+#define DEPTH ((int64_t)(24576 / sizeof(real) / TILE_COLUMNS))
+/* Strips that share a panel while it is in the second-level cache. */
+#define STRIPS 2
+/* Vectors that begin so early are drawn in one run with what stands before them: starting a run costs
+ * as much as some hundred numbers. */
+#define DRAWN_WHOLE 128
+
+static real *REAL(panel_vectors)(const fi_orthogonal_matrix *q, int64_t panel)
+{
+    real *at = q->panels;
+    for (int64_t p = 0; p < panel; p++)
+        at += FI_PANEL * fi_panel_stride(q->height, p);
+    return at;
+}
+
+/* Row i of the panel becomes x_(first + i) from its own first element on, with zeros around it. In the complex
+ * case the odd rows are left for later. */
+static void REAL(draw_panel)(const fi_orthogonal_matrix *q, int64_t first, int64_t width, real *v, int64_t stride,
+                             real *scratch)
+{
+    const fi_orthogonal_job *job = q->job;
+    const int64_t parts = job->complex_numbers ? 2 : 1, rest = q->height - first;
+    const uint64_t position = (uint64_t)(q->number * q->vectors / parts + first / parts) * (uint64_t)q->height;
+    const int whole = first < DRAWN_WHOLE;
+    if (whole)
+        REAL(fill_symmetric_f)(job->normal, &job->source, position, (size_t)(width / parts * q->height), scratch);
+    for (int64_t i = 0; i < width; i += parts) {
+        real *row = v + i * stride;
+        memset(row, 0, (size_t)i * sizeof(real));
+        if (whole)
+            memcpy(row + i, scratch + i / parts * q->height + first + i, (size_t)(rest - i) * sizeof(real));
+        else
+            REAL(fill_symmetric_f)(job->normal, &job->source,
+                                   position + (uint64_t)(i / parts * q->height + first + i), (size_t)(rest - i), row + i);
+        memset(row + rest, 0, (size_t)(stride - rest) * sizeof(real));
+    }
+}
+
+/* From x to v = x + sgn(x_0) |x| e_0, in place; what a column is scaled with: -sgn(x_0) times the gain; and
+ * -2 / |v|^2, which is returned. A vector of one element reflects nothing and scales by its sign. */
+static real REAL(reflect)(real *row, int64_t i, int64_t stride, int last, double gain, real *scale)
+{
+    const double x = row[i], sum = REAL(sum_of_squares)(row, stride), norm = __builtin_sqrt(sum);
+    if (last) {
+        *scale = (real)(x < 0.0 ? -gain : gain);
+        row[i] = 0;
+        return 0;
+    }
+    const double pivot = (double)(real)(x < 0.0 ? x - norm : x + norm);
+    *scale = (real)(x < 0.0 ? gain : -gain);
+    row[i] = (real)pivot;
+    return (real)(-2.0 / ((sum - x * x) + pivot * pivot));
+}
+
+/* The same of complex numbers: x_0 / |x_0| takes the place of the sign. The second row is i times the first. */
+static real REAL(reflect_complex)(real *row, int64_t i, int64_t stride, int last, double gain, real scale[2])
+{
+    const double re = row[i], im = row[i + 1], sum = REAL(sum_of_squares)(row, stride), norm = __builtin_sqrt(sum);
+    const double square = re * re + im * im, size = __builtin_sqrt(square), sign = last ? gain : -gain;
+    scale[0] = (real)(sign * (re / size));
+    scale[1] = (real)(sign * (im / size));
+    const double stretch = norm / size;
+    row[i] = last ? 0 : (real)(re + re * stretch);
+    row[i + 1] = last ? 0 : (real)(im + im * stretch);
+    real *next = row + stride;
+    for (int64_t r = 0; r < stride; r += 2) {
+        next[r] = -row[r + 1];
+        next[r + 1] = row[r];
+    }
+    const double p = row[i], t = row[i + 1];
+    return last ? 0 : (real)(-2.0 / ((sum - square) + (p * p + t * t)));
+}
+
+/* The products of the vectors with each other, above the diagonal. */
+static void REAL(gram)(const real *v, int64_t stride, int64_t width, int64_t rest, real *s, real *strip)
+{
+    for (int64_t left = 0; left < width; left += TILE_COLUMNS) {
+        const int64_t columns = width - left < TILE_COLUMNS ? width - left : TILE_COLUMNS;
+        for (int64_t from = left & ~1; from < rest; from += DEPTH) { /* above, the columns are zero */
+            const int64_t depth = rest - from < DEPTH ? rest - from : DEPTH;
+            for (int64_t r = 0; r < depth; r++)
+                for (int64_t c = 0; c < TILE_COLUMNS; c++)
+                    strip[r * TILE_COLUMNS + c] = c < columns ? v[(left + c) * stride + from + r] : 0;
+            for (int64_t i = 0; i < left + columns; i += TILE_ROWS) {
+                const int64_t rows = left + columns - i < TILE_ROWS ? left + columns - i : TILE_ROWS;
+                REAL(tile)((int)rows, (size_t)depth, v + i * stride + from, stride, 1, strip, s + i * GRAM_ROW + left,
+                           GRAM_ROW, from > (left & ~1));
+            }
+        }
+    }
+}
+
+/* N = -S^-1, row by row from the last: N_ii = -1 / S_ii is given, and the rest of the row is
+ * N_ii (sum over l > i of S_il N_l). */
+static void REAL(invert)(const real *s, int64_t width, const real *diagonal, real *n)
+{
+    memset(n, 0, FI_PANEL * FI_PANEL * sizeof(real));
+    for (int64_t i = width - 1; i >= 0; i--) {
+        for (int64_t c = i / REAL_LANES * REAL_LANES; c < width; c += REAL_LANES) {
+            vr sum = VR(set)(0);
+            for (int64_t l = i + 1; l < width; l++)
+                sum = VR(fma)(VR(set)(s[i * GRAM_ROW + l]), VR(load)(n + l * FI_PANEL + c), sum);
+            VR(store)(n + i * FI_PANEL + c, VR(mul)(sum, VR(set)(diagonal[i])));
+        }
+        for (int64_t c = i / REAL_LANES * REAL_LANES; c < i; c++)
+            n[i * FI_PANEL + c] = 0;
+        n[i * FI_PANEL + i] = diagonal[i];
+    }
+}
+
+static void REAL(orthogonal_panel)(const fi_orthogonal_matrix *q, int64_t panel, void *scratch)
+{
+    const fi_orthogonal_job *job = q->job;
+    const int64_t first = panel * FI_PANEL, rest = q->height - first, stride = fi_panel_stride(q->height, panel);
+    const int64_t width = q->vectors - first < FI_PANEL ? q->vectors - first : FI_PANEL;
+    real *v = REAL(panel_vectors)(q, panel), *scales = (real *)q->scales + first;
+    real diagonal[FI_PANEL], s[FI_PANEL * GRAM_ROW];
+
+    REAL(draw_panel)(q, first, width, v, stride, scratch);
+    for (int64_t i = 0; i < width; i++) {
+        real *row = v + i * stride;
+        if (!job->complex_numbers) {
+            diagonal[i] = REAL(reflect)(row, i, stride, rest - i == 1, job->gain, scales + i);
+        } else {
+            diagonal[i] = REAL(reflect_complex)(row, i, stride, rest - i == 2, job->gain, scales + i);
+            diagonal[i + 1] = diagonal[i];
+            i++;
+        }
+    }
+    REAL(gram)(v, stride, width, rest, s, scratch);
+    if (job->complex_numbers)
+        for (int64_t i = 0; i < width; i += 2)
+            s[i * GRAM_ROW + i + 1] = 0; /* v and iv are at right angles, exactly */
+    REAL(invert)(s, width, diagonal, (real *)q->factors + panel * FI_PANEL * FI_PANEL);
+}
+
+/* c += V N V' c for the rows of a strip from the panel's first on; below `depth` they are still zero. */
+static void REAL(apply_panel)(const real *v, int64_t stride, int64_t width, int64_t rest, const real *n, int64_t depth,
+                              real *c, real *w, real *nw)
+{
+    for (int64_t from = 0; from < depth; from += DEPTH)
+        for (int64_t i = 0; i < width; i += TILE_ROWS) {
+            const int64_t rows = width - i < TILE_ROWS ? width - i : TILE_ROWS;
+            const int64_t to = depth - from < DEPTH ? depth : from + DEPTH;
+            int64_t at = from > (i & ~1) ? from : i & ~1; /* above, these vectors are zero */
+            at = at < to ? at : to;
+            REAL(tile)((int)rows, (size_t)(to - at), v + i * stride + at, stride, 1, c + at * TILE_COLUMNS,
+                       w + i * TILE_COLUMNS, TILE_COLUMNS, from > 0);
+        }
+    for (int64_t i = 0; i < width; i += TILE_ROWS)
+        REAL(tile)((int)(width - i < TILE_ROWS ? width - i : TILE_ROWS), (size_t)(width - i), n + i * FI_PANEL + i,
+                   FI_PANEL, 1, w + i * TILE_COLUMNS, nw + i * TILE_COLUMNS, TILE_COLUMNS, 0);
+    for (int64_t r = 0; r < rest; r += TILE_ROWS)
+        REAL(tile)((int)(rest - r < TILE_ROWS ? rest - r : TILE_ROWS), (size_t)width, v + r, 1, stride, nw,
+                   c + r * TILE_COLUMNS, TILE_COLUMNS, 1);
+}
+
+/* Multiply the strip's columns by their scales. */
+static void REAL(scale_strip)(const fi_orthogonal_matrix *q, int64_t first, int64_t columns, real *strip)
+{
+    const int parts = q->job->complex_numbers ? 2 : 1;
+    const real *scales = (const real *)q->scales + first * parts;
+    real re[TILE_COLUMNS] = {0}, im[TILE_COLUMNS] = {0}, minus_im[TILE_COLUMNS] = {0};
+    for (int64_t c = 0; c < columns; c++) {
+        re[c] = scales[c * parts];
+        im[c] = scales[c * parts + parts - 1];
+        minus_im[c] = -im[c];
+    }
+    for (int64_t r = 0; r < q->height; r += parts)
+        for (int j = 0; j < TILE_COLUMNS; j += REAL_LANES) {
+            real *x = strip + r * TILE_COLUMNS + j, *y = x + TILE_COLUMNS;
+            const vr a = VR(load)(x), s = VR(load)(re + j);
+            if (parts == 1) {
+                VR(store)(x, VR(mul)(a, s));
+            } else {
+                const vr b = VR(load)(y);
+                VR(store)(x, VR(fma)(a, s, VR(mul)(b, VR(load)(minus_im + j))));
+                VR(store)(y, VR(fma)(a, VR(load)(im + j), VR(mul)(b, s)));
+            }
+        }
+}
+
+static void REAL(write_strip)(const fi_orthogonal_matrix *q, int64_t first, int64_t columns, const real *strip)
+{
+    const fi_orthogonal_job *job = q->job;
+    const int64_t parts = job->complex_numbers ? 2 : 1;
+    real *out = (real *)job->out + ((q->number - job->first_matrix) * job->matrix_step +
+                                    (first - job->first_column) * job->column_step) * parts;
+    if (parts == 1 && job->column_step == 1) {
+        for (int64_t r = 0; r < q->height; r++)
+            memcpy(out + r * job->row_step, strip + r * TILE_COLUMNS, (size_t)columns * sizeof(real));
+        return;
+    }
+    for (int64_t top = 0; top < q->height; top += 16) /* a few lines of each column at a time */
+        for (int64_t c = 0; c < columns; c++)
+            for (int64_t r = top; r < q->height && r < top + 16; r++)
+                out[(r / parts * job->row_step + c * job->column_step) * parts + r % parts] = strip[r * TILE_COLUMNS + c];
+}
+
+/* Columns [first, last), at most STRIPS strips of them. */
+static void REAL(orthogonal_strips)(const fi_orthogonal_matrix *q, int64_t first, int64_t last, void *scratch)
+{
+    const int64_t parts = q->job->complex_numbers ? 2 : 1, size = q->height * TILE_COLUMNS;
+    real *strips = scratch, *w = strips + STRIPS * size, *nw = w + FI_PANEL * TILE_COLUMNS;
+
+    memset(strips, 0, (size_t)((last - first + TILE_COLUMNS - 1) / TILE_COLUMNS * size) * sizeof(real));
+    for (int64_t c = 0; c < last - first; c++)
+        strips[c / TILE_COLUMNS * size + (first + c) * parts * TILE_COLUMNS + c % TILE_COLUMNS] = 1;
+
+    for (int64_t panel = (last - 1) * parts / FI_PANEL; panel >= 0; panel--) {
+        const int64_t top = panel * FI_PANEL, rest = q->height - top;
+        const int64_t width = q->vectors - top < FI_PANEL ? q->vectors - top : FI_PANEL;
+        const real *v = REAL(panel_vectors)(q, panel), *n = (real *)q->factors + panel * FI_PANEL * FI_PANEL;
+        for (int64_t left = first; left < last; left += TILE_COLUMNS) {
+            const int64_t right = left + TILE_COLUMNS < last ? left + TILE_COLUMNS : last;
+            const int64_t own = (right - 1) * parts / FI_PANEL; /* the first that does anything here */
+            if (panel > own)
+                continue;
+            REAL(apply_panel)(v, fi_panel_stride(q->height, panel), width, rest, n,
+                              panel == own ? (right - 1) * parts + 1 - top : rest,
+                              strips + (left - first) / TILE_COLUMNS * size + top * TILE_COLUMNS, w, nw);
+        }
+    }
+    for (int64_t left = first; left < last; left += TILE_COLUMNS) {
+        const int64_t columns = last - left < TILE_COLUMNS ? last - left : TILE_COLUMNS;
+        real *strip = strips + (left - first) / TILE_COLUMNS * size;
+        REAL(scale_strip)(q, left, columns, strip);
+        REAL(write_strip)(q, left, columns, strip);
+    }
+}
+
+static size_t REAL(orthogonal_scratch)(const fi_orthogonal_matrix *q)
+{
+    const int64_t drawn = FI_PANEL * q->height, packed = DEPTH * TILE_COLUMNS;
+    const int64_t strips = STRIPS * q->height * TILE_COLUMNS + 2 * FI_PANEL * TILE_COLUMNS;
+    const int64_t most = drawn > packed ? drawn : packed;
+    return (size_t)(most > strips ? most : strips) * sizeof(real);
+}
+
+static const fi_orthogonal_kernels REAL(orthogonal) = {REAL(orthogonal_scratch), REAL(orthogonal_panel),
+                                                       REAL(orthogonal_strips), STRIPS * TILE_COLUMNS};
+
+#undef GRAM_ROW
+#undef DEPTH
+#undef STRIPS
+#undef DRAWN_WHOLE
