@@ -3,6 +3,7 @@
 from ._fans import fans
 from .initializers import (
     constant,
+    delta_orthogonal,
     dirac,
     get,
     glorot_normal,
@@ -17,6 +18,7 @@ from .initializers import (
     lecun_uniform,
     normal,
     ones,
+    orthogonal,
     sparse,
     truncated_normal,
     uniform,
@@ -33,6 +35,7 @@ __all__ = [
     "__version__",
     "available_isas",
     "constant",
+    "delta_orthogonal",
     "dirac",
     "fans",
     "get",
@@ -50,6 +53,7 @@ __all__ = [
     "lecun_uniform",
     "normal",
     "ones",
+    "orthogonal",
     "sparse",
     "truncated_normal",
     "uniform",

@@ -26,6 +26,7 @@ import numpy as np
 from ._constant import constant, dirac, identity, ones, zeros
 from ._engine import find
 from ._models import initialize
+from ._orthogonal import delta_orthogonal, orthogonal
 from ._random import normal, truncated_normal, uniform
 from ._scaled import (
     glorot_normal,
@@ -44,6 +45,7 @@ from ._structured import sparse
 
 __all__ = [
     "constant",
+    "delta_orthogonal",
     "dirac",
     "get",
     "glorot_normal",
@@ -58,6 +60,7 @@ __all__ = [
     "lecun_uniform",
     "normal",
     "ones",
+    "orthogonal",
     "sparse",
     "truncated_normal",
     "uniform",

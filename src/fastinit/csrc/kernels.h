@@ -24,7 +24,7 @@ typedef struct {
 } fi_orthogonal_matrix;
 
 /* Vectors in a panel: the bits depend on it. */
-#define FI_PANEL 48
+#define FI_PANEL 32
 /* A panel's vectors are so many elements apart: an odd number of lines, so that they do not all fall into
  * the same few sets of the cache; and a multiple of the 16 lanes of the sums. */
 static inline int64_t fi_panel_stride(int64_t height, int64_t panel)
