@@ -103,7 +103,7 @@ def orthogonal(
     scale = check_gain(gain, target.dtype)
     exact = check_flag("precise", precise)
     plain = type(column_axis) is int and type(batch_axis) in (int, tuple)
-    layout = (_layout if plain else _layout.__wrapped__)(target.shape, target.ends, column_axis, batch_axis)
+    layout = (_layout if plain else _layout.__wrapped__)(target.shape, target.block, column_axis, batch_axis)
     return _draw(target, seed, layout, scale, exact, ())
 
 
@@ -179,17 +179,19 @@ class _Layout(NamedTuple):
     columns_of_made: slice
     sizes: tuple[int, ...]  # the sizes of batch axes, row axes and the column axis in the block,
     order: tuple[int, ...]  # and where each axis of the array stands among them
+    products: int  # as many multiplications as it takes, roughly
 
 
 @functools.lru_cache(maxsize=1024)
-def _layout(shape: tuple[int, ...], ends: Block, column_axis: Any, batch_axis: Any) -> _Layout:
+def _layout(shape: tuple[int, ...], block: Block | None, column_axis: Any, batch_axis: Any) -> _Layout:
+    ends = tuple([(0, n) for n in shape]) if block is None else block
     batch, column = check_matrix_axes(shape, column_axis, batch_axis)
     rest = tuple([axis for axis in range(len(shape)) if axis not in (*batch, column)])
     rows, columns = math.prod([shape[axis] for axis in rest]), shape[column]
     order = (*batch, *rest, column)
     sizes = tuple([ends[axis][1] - ends[axis][0] for axis in order])
     if not all(sizes):
-        return _Layout((rows, columns), (), (0, 0), False, True, (0, 0, 0), 0, slice(0), sizes, order)
+        return _Layout((rows, columns), (), (0, 0), False, True, (0, 0, 0), 0, slice(0), sizes, order, 0)
 
     numbers = _positions(shape, ends, batch)
     first, last = int(numbers[0]), int(numbers[-1]) + 1
@@ -217,6 +219,7 @@ def _layout(shape: tuple[int, ...], ends: Block, column_axis: Any, batch_axis: A
         columns_of_made=slice(*ends[column]) if wide else slice(None),
         sizes=sizes,
         order=tuple([order.index(axis) for axis in range(len(shape))]),
+        products=rows * columns * (bottom if wide else ends[column][1]) * len(numbers),
     )
 
 
@@ -234,12 +237,15 @@ def _draw(
     """Write the block to the target, or only to its part `at`, with zeros elsewhere; None is no part at all."""
     key, stream = key_and_stream(seed.key if type(seed) is Batch else seed)
     array = target.array()
+    if layout.direct and at == () and type(seed) is not Batch and type(array) is np.ndarray:
+        _write(array, target.dtype, key, stream, layout, gain, precise, target.threads)
+        return array
 
     def write(threads: int | None) -> None:
         whole = np.asarray(array)
         if at != ():
             whole[...] = 0
-        if at is not None and layout.runs:
+        if at is not None:
             _write(whole[at], target.dtype, key, stream, layout, gain, precise, threads)
 
     if type(seed) is Batch:
@@ -260,48 +266,42 @@ def _write(
     limit: int | None,
 ) -> None:
     """Fill a C-contiguous array of the block's shape."""
+    if not layout.runs:
+        return  # an empty block
     kind = _FLOAT64 if precise or dtype.code == _kernels.FLOAT64 else _FLOAT32
-    is_complex = dtype.numpy.kind == "c"
-    columns = layout.columns
-    products = layout.matrix[0] * layout.matrix[1] * columns[1] * layout.made[0]
-    threads = 1 if products < _THREADED_PRODUCTS else limit or thread_limit()
-    plan = normal_plan(kind, 0.0, 1.0, -math.inf, math.inf)
+    same, pairs = kind.code == dtype.code, dtype.numpy.kind == "c"
+    threads = 1 if layout.products < _THREADED_PRODUCTS else limit or thread_limit()
+    in_place = same and layout.direct
+    made = array if in_place else np.empty((layout.sizes if layout.direct else layout.made) + (2,) * pairs, kind.numpy)
+    done = 0
+    for first, last in layout.runs:
+        _kernels.orthogonal(
+            _standard_normal(kind),
+            made if len(layout.runs) == 1 else made[done : done + last - first],
+            key,
+            stream,
+            layout.matrix,
+            (first, last),
+            layout.columns,
+            layout.transposed,
+            pairs,
+            gain,
+            threads,
+        )
+        done += last - first
 
-    def make(reals: np.ndarray) -> None:
-        done = 0
-        for first, last in layout.runs:
-            part = reals[done : done + last - first] if len(layout.runs) > 1 else reals
-            done += last - first
-            _kernels.orthogonal(
-                plan,
-                part,
-                key,
-                stream,
-                layout.matrix,
-                (first, last),
-                columns,
-                layout.transposed,
-                is_complex,
-                gain,
-                threads,
-            )
+    if not layout.direct:
+        block = made[:, layout.rows][:, :, layout.columns_of_made].reshape(layout.sizes + (2,) * pairs)
+        made = block.transpose(layout.order + (block.ndim - 1,) * pairs)
+    if not same:
+        _narrow(np.ascontiguousarray(made), kind, array, dtype)
+    elif not in_place:
+        array.view(kind.numpy).reshape(made.shape)[...] = made
 
-    same = kind.code == dtype.code
-    if layout.direct:
-        reals = array.view(kind.numpy) if same else np.empty(array.size * (2 if is_complex else 1), kind.numpy)
-        make(reals)
-        if not same:
-            _narrow(reals, kind, array, dtype)
-        return
-    made = np.empty((*layout.made, 2) if is_complex else layout.made, kind.numpy)
-    make(made)
-    parts = (2,) if is_complex else ()
-    block = made[:, layout.rows][:, :, layout.columns_of_made].reshape(layout.sizes + parts)
-    block = block.transpose(layout.order + ((len(layout.order),) if is_complex else ()))
-    if same:
-        array.view(kind.numpy).reshape(block.shape)[...] = block
-    else:
-        _narrow(np.ascontiguousarray(block), kind, array, dtype)
+
+@functools.cache
+def _standard_normal(kind: DType) -> _kernels.Plan:
+    return normal_plan(kind, 0.0, 1.0, -math.inf, math.inf)
 
 
 def _narrow(reals: np.ndarray, kind: DType, array: np.ndarray, dtype: DType) -> None:

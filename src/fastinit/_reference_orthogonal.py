@@ -103,7 +103,7 @@ def _inverse(panel: Matrix, diagonal: Matrix, complex_numbers: bool) -> Matrix:
         s[pairs, pairs + 1] = 0
     n = np.zeros_like(s)
     for i in reversed(range(len(s))):
-        total = product(s[i : i + 1, i + 1 :], n[i + 1 :])
+        total = product(s[i : i + 1, :i:-1], n[:i:-1])  # descending
         n[i, i + 1 :] = (total * diagonal[i])[0, i + 1 :]
         n[i, i] = diagonal[i]
     return n

@@ -269,7 +269,9 @@ def check_widening(shape: tuple[int, ...]) -> tuple[int, int]:
 def check_gain(value: Any, dtype: DType) -> float:
     """A finite factor for numbers in [-1, 1], which rounding errors may leave by a little."""
     number = check_number("gain", value)
-    check_fits(abs(number) * (1.0 + 2.0**-16), f"gain={value}", dtype)
+    reach = abs(number) * (1.0 + 2.0**-16)
+    if not reach <= dtype.largest:
+        check_fits(reach, f"gain={value}", dtype)
     return number
 
 

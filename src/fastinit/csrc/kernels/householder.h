@@ -101,21 +101,25 @@ static void REAL(gram)(const real *v, int64_t stride, int64_t width, int64_t res
     }
 }
 
-/* N = -S^-1, row by row from the last: N_ii = -1 / S_ii is given, and the rest of the row is
- * N_ii (sum over l > i of S_il N_l). */
+/* N = -S^-1, row by row from the last: N_ii = -1 / S_ii is given, and the rest of the row is N_ii times the
+ * sum over l > i, descending, of S_il N_l. A row that is done is added at once to the sums of all above. */
 static void REAL(invert)(const real *s, int64_t width, const real *diagonal, real *n)
 {
     memset(n, 0, FI_PANEL * FI_PANEL * sizeof(real));
-    for (int64_t i = width - 1; i >= 0; i--) {
-        for (int64_t c = i / REAL_LANES * REAL_LANES; c < width; c += REAL_LANES) {
-            vr sum = VR(set)(0);
-            for (int64_t l = i + 1; l < width; l++)
-                sum = VR(fma)(VR(set)(s[i * GRAM_ROW + l]), VR(load)(n + l * FI_PANEL + c), sum);
-            VR(store)(n + i * FI_PANEL + c, VR(mul)(sum, VR(set)(diagonal[i])));
+    for (int64_t l = width - 1; l >= 0; l--) {
+        const int64_t from = l / REAL_LANES * REAL_LANES;
+        real *row = n + l * FI_PANEL;
+        for (int64_t c = from; c < FI_PANEL; c += REAL_LANES)
+            VR(store)(row + c, VR(mul)(VR(load)(row + c), VR(set)(diagonal[l])));
+        for (int64_t c = from; c < l; c++)
+            row[c] = 0;
+        row[l] = diagonal[l];
+        for (int64_t c = from; c < FI_PANEL; c += REAL_LANES) {
+            const vr done = VR(load)(row + c);
+            for (int64_t i = 0; i < l; i++)
+                VR(store)(n + i * FI_PANEL + c,
+                          VR(fma)(VR(set)(s[i * GRAM_ROW + l]), done, VR(load)(n + i * FI_PANEL + c)));
         }
-        for (int64_t c = i / REAL_LANES * REAL_LANES; c < i; c++)
-            n[i * FI_PANEL + c] = 0;
-        n[i * FI_PANEL + i] = diagonal[i];
     }
 }
 
