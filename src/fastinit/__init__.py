@@ -1,5 +1,6 @@
 """Initialize neural networks on the CPU: fast, and with the same bits on every machine."""
 
+from ._activation import activate
 from ._fans import fans
 from .initializers import (
     constant,
@@ -33,6 +34,7 @@ from .runtime import __version__, available_isas, info, isa
 __all__ = [
     "Key",
     "__version__",
+    "activate",
     "available_isas",
     "constant",
     "delta_orthogonal",

@@ -43,6 +43,31 @@ cdef extern from "fastinit.h" nogil:
     void fi_fill(fi_job *jobs, int64_t count, int threads) noexcept
     size_t fi_itemsize(fi_dtype dtype) noexcept
 
+    ctypedef enum fi_activation:
+        FI_LINEAR
+        FI_RELU
+        FI_RELU6
+        FI_LEAKY_RELU
+        FI_ELU
+        FI_SELU
+        FI_GELU
+        FI_GELU_TANH
+        FI_SILU
+        FI_SIGMOID
+        FI_HARD_SIGMOID
+        FI_HARD_SILU
+        FI_TANH
+        FI_SOFTPLUS
+        FI_SOFTSIGN
+        FI_MISH
+        FI_EXP
+        FI_SOFTMAX
+        FI_LOG_SOFTMAX
+        FI_ACTIVATION_COUNT
+
+    void fi_activate(fi_dtype dtype, fi_activation kind, double parameter, const void *x, void *out, int64_t rows,
+                     int64_t columns, int threads) noexcept
+
     ctypedef struct fi_orthogonal_job:
         const fi_plan *normal
         fi_source source

@@ -5,6 +5,7 @@ FLOAT32: int
 FLOAT16: int
 BFLOAT16: int
 FLOAT64: int
+ACTIVATIONS: dict[str, int]
 
 @final
 class Plan:
@@ -27,6 +28,7 @@ def fill(
     threads: int = 1,
 ) -> None: ...
 def fill_all(requests: list[tuple[Any, ...]], threads: int) -> None: ...
+def activate(dtype: int, kind: int, parameter: float, x: Any, out: Any, columns: int, threads: int = 1) -> None: ...
 def orthogonal(
     normal: Plan,
     out: Any,

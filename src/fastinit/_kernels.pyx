@@ -125,6 +125,62 @@ def fill_all(list requests not None, int threads):
         PyMem_Free(jobs)
 
 
+# The codes of the activations.
+ACTIVATIONS = {
+    "linear": FI_LINEAR,
+    "relu": FI_RELU,
+    "relu6": FI_RELU6,
+    "leaky_relu": FI_LEAKY_RELU,
+    "elu": FI_ELU,
+    "selu": FI_SELU,
+    "gelu": FI_GELU,
+    "gelu_tanh": FI_GELU_TANH,
+    "silu": FI_SILU,
+    "sigmoid": FI_SIGMOID,
+    "hard_sigmoid": FI_HARD_SIGMOID,
+    "hard_silu": FI_HARD_SILU,
+    "tanh": FI_TANH,
+    "softplus": FI_SOFTPLUS,
+    "softsign": FI_SOFTSIGN,
+    "mish": FI_MISH,
+    "exp": FI_EXP,
+    "softmax": FI_SOFTMAX,
+    "log_softmax": FI_LOG_SOFTMAX,
+}
+
+
+def activate(int dtype, int kind, double parameter, x, out, Py_ssize_t columns, int threads=1):
+    """out = f(x), for rows of so many columns; `out` is x, or a buffer of its size and apart from it."""
+    cdef Py_buffer source, target
+    cdef Py_ssize_t itemsize
+    if dtype != FI_F32 and dtype != FI_F64:
+        raise ValueError(f"activations take float32 and float64, not the dtype of code {dtype}")
+    if not 0 <= kind < FI_ACTIVATION_COUNT:
+        raise ValueError(f"there is no activation of code {kind}")
+    itemsize = fi_itemsize(<fi_dtype>dtype)
+    PyObject_GetBuffer(x, &source, PyBUF_C_CONTIGUOUS)
+    try:
+        PyObject_GetBuffer(out, &target, PyBUF_WRITABLE | PyBUF_C_CONTIGUOUS)
+        try:
+            if source.len != target.len:
+                raise ValueError(f"`out` has {target.len} bytes, `x` {source.len}")
+            if source.len == 0:
+                return
+            if columns < 1 or source.len % (columns * itemsize) != 0:
+                raise ValueError(f"{source.len} bytes are no rows of {columns} elements")
+            if source.len < GIL_BYTES:
+                fi_activate(<fi_dtype>dtype, <fi_activation>kind, parameter, source.buf, target.buf,
+                            source.len // (columns * itemsize), columns, 1)
+            else:
+                with nogil:
+                    fi_activate(<fi_dtype>dtype, <fi_activation>kind, parameter, source.buf, target.buf,
+                                source.len // (columns * itemsize), columns, threads)
+        finally:
+            PyBuffer_Release(&target)
+    finally:
+        PyBuffer_Release(&source)
+
+
 # Below this many multiplications an orthogonal matrix is made sooner than the interpreter's lock is handed over.
 cdef double GIL_PRODUCTS = 1 << 17
 

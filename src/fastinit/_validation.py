@@ -411,6 +411,63 @@ def check_entry(name: Any, entry: Any) -> tuple[Any, Any, dict[str, Any]]:
     return initializer, shape, dict(kwargs)
 
 
+def check_activation(activation: Any, parameters: Mapping[str, float | None]) -> tuple[str, float]:
+    """A name, or a pair of a name and its parameter; `parameters` holds the names and their defaults."""
+    name, given = activation, None
+    if isinstance(activation, tuple):
+        if len(activation) != 2:
+            raise TypeError(f"an activation must be a name or a (name, parameter) pair. Received: {activation!r}")
+        name, given = activation
+    if not isinstance(name, str):
+        raise TypeError(f"an activation must be a name or a (name, parameter) pair. Received: {activation!r}")
+    if name not in parameters:
+        raise ValueError(f"an activation must be one of {', '.join(parameters)}. Received: {name!r}")
+    default = parameters[name]
+    if given is None:
+        return name, 0.0 if default is None else default
+    if default is None:
+        takers = ", ".join(each for each, value in parameters.items() if value is not None)
+        raise ValueError(f"only the activations {takers} take a parameter. Received: {activation!r}")
+    number = check_number("parameter", given)
+    if name == "softplus" and not number > 0.0:
+        raise ValueError(f"the parameter of softplus, beta, must be > 0. Received: beta={given}")
+    return name, number
+
+
+def check_activation_parameter(name: str, parameter: float, dtype: DType) -> None:
+    """What is left to check of a parameter once the dtype that it is rounded to is known."""
+    check_fits(abs(parameter), f"{name} with parameter {parameter}", dtype)
+    least = float(np.finfo(dtype.numpy).tiny)
+    if name == "softplus" and parameter < least:
+        raise ValueError(
+            f"the parameter of softplus, beta, must be at least {least:.6g} in {dtype.numpy}. Received: beta={parameter}"
+        )
+
+
+def check_real_array(name: str, value: Any) -> DType:
+    """The dtype of an array of float32 or float64."""
+    if not isinstance(value, np.ndarray):
+        raise TypeError(f"`{name}` must be a NumPy array of float32 or float64. Received: {type(value).__name__}")
+    dtype = _DTYPES.get(value.dtype)
+    if dtype is None or dtype.code not in (_kernels.FLOAT32, _kernels.FLOAT64):
+        raise TypeError(f"`{name}` must be a NumPy array of float32 or float64. Received: dtype {value.dtype!r}")
+    return dtype
+
+
+def check_rows(name: str, x: np.ndarray) -> None:
+    if x.ndim == 0:
+        raise ValueError(f"`x` must have at least one axis for {name}. Received: a 0-D array")
+
+
+def check_same_or_apart(x: np.ndarray, out: np.ndarray) -> bool:
+    """Whether `out` is exactly x's memory; it must be that or none of it."""
+    if not np.may_share_memory(x, out) or not np.shares_memory(x, out):
+        return False
+    if x.ctypes.data != out.ctypes.data or x.strides != out.strides:
+        raise ValueError("`out` must be the memory of `x` or apart from it. Received: an `out` that overlaps `x`")
+    return True
+
+
 def unknown_name(name: Any, names: Iterable[str]) -> Exception:
     if not isinstance(name, str):
         return TypeError(f"an initializer's name must be a str. Received: {name!r}")

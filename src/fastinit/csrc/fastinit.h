@@ -156,6 +156,79 @@ typedef enum {
     FI_ACTIVATION_COUNT
 } fi_activation;
 
+/* out[i] = f(x[i]) of rows * columns floats or doubles, on at most so many threads. `out` is x or apart from it.
+ * The parameter is rounded to the dtype; activations without one ignore it. */
+void fi_activate(fi_dtype dtype, fi_activation kind, double parameter, const void *x, void *out, int64_t rows,
+                 int64_t columns, int threads);
+
+/* One call of `dense`: out = activate(x weight + bias), for every item of the leading axes. x, weight and bias
+ * lie apart from out, which is C-contiguous. All distances are in elements and may be 0 or negative. */
+typedef struct {
+    fi_dtype dtype; /* float32 or float64 */
+    int64_t rows, depth, columns;
+    const void *x;
+    int64_t x_row; /* a row's elements are consecutive */
+    const void *weight;
+    int64_t weight_row, weight_column;
+    const void *bias; /* or NULL; its elements are consecutive */
+    void *out;
+    fi_activation activation;
+    double parameter;
+    int ndim; /* of the leading axes */
+    int64_t shape[FI_MAX_NDIM], x_item[FI_MAX_NDIM], weight_item[FI_MAX_NDIM], bias_item[FI_MAX_NDIM];
+} fi_dense_job;
+
+/* How fi_dense divides the work; filled in by fi_dense_plan. */
+typedef struct {
+    int threads;
+    int64_t items, row_chunk, row_chunks, column_chunk, column_chunks;
+    int packs; /* whether weights are copied into strips first */
+    size_t slot; /* bytes of workspace of one thread */
+    size_t workspace; /* bytes, aligned to 64 */
+} fi_dense_plan;
+
+void fi_plan_dense(const fi_dense_job *job, int threads, fi_dense_plan *plan);
+void fi_dense(const fi_dense_job *job, const fi_dense_plan *plan, void *workspace);
+
+/* One layer of a network: weights in packed strips (fi_pack), one set for every item of a population, or one
+ * for all where the distance to the next item's is 0. */
+typedef struct {
+    int64_t depth, columns;
+    const void *strips;
+    int64_t strips_item;
+    const void *bias; /* or NULL */
+    int64_t bias_item;
+    fi_activation activation;
+    double parameter;
+} fi_layer;
+
+/* One call of a network: every item's rows of x through all the layers. out is C-contiguous and apart from x. */
+typedef struct {
+    fi_dtype dtype;
+    int count; /* of layers, at least one */
+    const fi_layer *layers;
+    int64_t items, rows;
+    const void *x;
+    int64_t x_row, x_item;
+    void *out;
+} fi_network_job;
+
+typedef struct {
+    int threads;
+    int64_t row_chunk, row_chunks;
+    int64_t widest; /* elements of a row of workspace */
+    size_t slot, workspace;
+} fi_network_plan;
+
+void fi_plan_network(const fi_network_job *job, int threads, fi_network_plan *plan);
+void fi_network(const fi_network_job *job, const fi_network_plan *plan, void *workspace);
+
+/* Elements of a packed matrix, and the packing; unpacking gives the same bits back. */
+int64_t fi_packed_size(fi_dtype dtype, int64_t depth, int64_t columns);
+void fi_pack(fi_dtype dtype, const void *weight, int64_t row, int64_t column, int64_t depth, int64_t columns,
+             void *strips);
+void fi_unpack(fi_dtype dtype, const void *strips, int64_t depth, int64_t columns, void *weight);
+
 /* Bytes per element. */
 size_t fi_itemsize(fi_dtype dtype);
 

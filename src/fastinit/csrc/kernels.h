@@ -4,6 +4,12 @@
 
 #include "fastinit.h"
 
+#if defined(__GNUC__)
+#define FI_ALWAYS_INLINE static inline __attribute__((always_inline))
+#else
+#define FI_ALWAYS_INLINE static inline
+#endif
+
 /* Fill out[0 .. count) with elements first .. first + count of the flattened tensor. */
 typedef void fi_fill_run(const fi_plan *plan, const fi_source *source, uint64_t first, size_t count,
                          void *out);
@@ -11,6 +17,32 @@ typedef void fi_fill_run(const fi_plan *plan, const fi_source *source, uint64_t 
 /* out[i] = f(x[i]) for so many floats or doubles; one whole row for those that work on rows. `out` is x or
  * apart from it. Activations without a parameter ignore it. */
 typedef void fi_activate_run(double parameter, const void *x, void *out, size_t count);
+
+/* Depth of the blocks in which a product runs through k: so much of a strip stays in the first-level cache,
+ * or next to it. */
+#define FI_BLOCK_DEPTH 384
+
+/* A block of a product: out = activate(x weight + bias), all rows and columns of it. */
+typedef struct {
+    int64_t rows, depth, columns;
+    const void *x;             /* rows of `depth` consecutive elements, */
+    int64_t x_row;             /* so many elements apart */
+    const void *weight;        /* strips: strip s, row k begins s * strip + k * step elements on */
+    int64_t strip, step;
+    const void *bias;          /* or NULL */
+    void *out;
+    int64_t out_row;
+    int add, finish;           /* start from what `out` holds; bias and activation follow the last k */
+    fi_activation activation;  /* none that works on rows */
+    fi_activate_run *activate; /* its kernel */
+    double parameter;
+} fi_product;
+
+typedef void fi_product_run(const fi_product *product);
+
+/* Copy a matrix, whose elements are `row` and `column` elements apart, into packed strips. */
+typedef void fi_pack_run(const void *weight, ptrdiff_t row, ptrdiff_t column, int64_t depth, int64_t columns,
+                         void *strips);
 
 /* An orthogonal matrix in the making. All is real here: a complex matrix is one of twice the rows, and each
  * of its Householder vectors v counts as two, v and iv. */
@@ -42,6 +74,9 @@ typedef struct {
 typedef struct {
     fi_fill_run *fill[FI_METHOD_COUNT][FI_DTYPE_COUNT];
     fi_activate_run *activate[FI_ACTIVATION_COUNT][FI_DTYPE_COUNT]; /* float32 and float64 alone */
+    fi_product_run *product[FI_DTYPE_COUNT];                          /* this and the next: likewise */
+    fi_pack_run *pack[FI_DTYPE_COUNT];
+    int tile_rows, tile_columns[FI_DTYPE_COUNT]; /* columns of a strip */
     const fi_orthogonal_kernels *orthogonal[FI_DTYPE_COUNT];                /* likewise */
     void (*narrow)(fi_dtype from, const void *x, fi_dtype to, void *out, int64_t count);
 } fi_kernels;

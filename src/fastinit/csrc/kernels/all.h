@@ -29,16 +29,24 @@ FILL_FLOATS(tail, FI_METHOD_TAIL)
 
 #include "narrow.h"
 #include "squares.h"
-#include "real32.h"
+
+/* Once for each width; softmax of either wants the logarithm in float64. */
+#include "real64.h"
+#include "elementary.h"
+#include "activation.h"
 #include "gemm.h"
 #include "householder.h"
-#include "real64.h"
+#include "real32.h"
+#include "elementary.h"
+#include "activation.h"
 #include "gemm.h"
 #include "householder.h"
 
 #define ROW(method) \
     {[FI_F32] = fill_##method##_f32, [FI_F16] = fill_##method##_f16, [FI_BF16] = fill_##method##_bf16, \
      [FI_F64] = fill_##method##_f64}
+
+#define ACTIVATE(name) {[FI_F32] = activate_##name##32, [FI_F64] = activate_##name##64}
 
 #define NAMED(prefix, isa) prefix##isa
 #define TABLE_OF(isa) NAMED(fi_kernels_, isa)
@@ -53,6 +61,32 @@ const fi_kernels TABLE_OF(FI_ISA) = {
             [FI_METHOD_NARROW] = ROW(narrow),
             [FI_METHOD_TAIL] = ROW(tail),
         },
+    .activate =
+        {
+            [FI_LINEAR] = ACTIVATE(linear),
+            [FI_RELU] = ACTIVATE(relu),
+            [FI_RELU6] = ACTIVATE(relu6),
+            [FI_LEAKY_RELU] = ACTIVATE(leaky_relu),
+            [FI_ELU] = ACTIVATE(elu),
+            [FI_SELU] = ACTIVATE(selu),
+            [FI_GELU] = ACTIVATE(gelu),
+            [FI_GELU_TANH] = ACTIVATE(gelu_tanh),
+            [FI_SILU] = ACTIVATE(silu),
+            [FI_SIGMOID] = ACTIVATE(sigmoid),
+            [FI_HARD_SIGMOID] = ACTIVATE(hard_sigmoid),
+            [FI_HARD_SILU] = ACTIVATE(hard_silu),
+            [FI_TANH] = ACTIVATE(tanh),
+            [FI_SOFTPLUS] = ACTIVATE(softplus),
+            [FI_SOFTSIGN] = ACTIVATE(softsign),
+            [FI_MISH] = ACTIVATE(mish),
+            [FI_EXP] = ACTIVATE(exp),
+            [FI_SOFTMAX] = ACTIVATE(softmax),
+            [FI_LOG_SOFTMAX] = ACTIVATE(log_softmax),
+        },
+    .product = {[FI_F32] = product32, [FI_F64] = product64},
+    .pack = {[FI_F32] = pack32, [FI_F64] = pack64},
+    .tile_rows = FI_TILE_ROWS,
+    .tile_columns = {[FI_F32] = FI_TILE_VECTORS * FI_LANES, [FI_F64] = FI_TILE_VECTORS * FI_LANES / 2},
     .orthogonal = {[FI_F32] = &orthogonal32, [FI_F64] = &orthogonal64},
     .narrow = narrow,
 };

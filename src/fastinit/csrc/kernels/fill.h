@@ -7,12 +7,6 @@
 
 #define GROUP_WORDS (FI_VECS * FI_LANES)
 
-#if defined(__GNUC__)
-#define FI_ALWAYS_INLINE static inline __attribute__((always_inline))
-#else
-#define FI_ALWAYS_INLINE static inline
-#endif
-
 typedef struct {
     uniform32 u32;
     uniform64 u64;

@@ -82,6 +82,13 @@ static real REAL(reflect_complex)(real *row, int64_t i, int64_t stride, int last
     return last ? 0 : (real)(-2.0 / ((sum - square) + (p * p + t * t)));
 }
 
+/* Rows of the next tile, so that the last is not much shorter than the others. */
+static inline int64_t REAL(tile_height)(int64_t rest)
+{
+    const int64_t tiles = (rest + TILE_ROWS - 1) / TILE_ROWS;
+    return rest <= TILE_ROWS ? rest : rest < 3 * TILE_ROWS ? (rest + tiles - 1) / tiles : TILE_ROWS;
+}
+
 /* The products of the vectors with each other, above the diagonal. */
 static void REAL(gram)(const real *v, int64_t stride, int64_t width, int64_t rest, real *s, real *strip)
 {
@@ -89,11 +96,9 @@ static void REAL(gram)(const real *v, int64_t stride, int64_t width, int64_t res
         const int64_t columns = width - left < TILE_COLUMNS ? width - left : TILE_COLUMNS;
         for (int64_t from = left & ~1; from < rest; from += DEPTH) { /* above, the columns are zero */
             const int64_t depth = rest - from < DEPTH ? rest - from : DEPTH;
-            for (int64_t r = 0; r < depth; r++)
-                for (int64_t c = 0; c < TILE_COLUMNS; c++)
-                    strip[r * TILE_COLUMNS + c] = c < columns ? v[(left + c) * stride + from + r] : 0;
-            for (int64_t i = 0; i < left + columns; i += TILE_ROWS) {
-                const int64_t rows = left + columns - i < TILE_ROWS ? left + columns - i : TILE_ROWS;
+            REAL(pack)(v + left * stride + from, 1, (ptrdiff_t)stride, depth, columns, strip);
+            for (int64_t i = 0, rows; i < left + columns; i += rows) {
+                rows = REAL(tile_height)(left + columns - i);
                 REAL(tile)((int)rows, (size_t)depth, v + i * stride + from, stride, 1, strip, s + i * GRAM_ROW + left,
                            GRAM_ROW, from > (left & ~1));
             }
@@ -154,20 +159,23 @@ static void REAL(apply_panel)(const real *v, int64_t stride, int64_t width, int6
                               real *c, real *w, real *nw)
 {
     for (int64_t from = 0; from < depth; from += DEPTH)
-        for (int64_t i = 0; i < width; i += TILE_ROWS) {
-            const int64_t rows = width - i < TILE_ROWS ? width - i : TILE_ROWS;
+        for (int64_t i = 0, rows; i < width; i += rows) {
+            rows = REAL(tile_height)(width - i);
             const int64_t to = depth - from < DEPTH ? depth : from + DEPTH;
             int64_t at = from > (i & ~1) ? from : i & ~1; /* above, these vectors are zero */
             at = at < to ? at : to;
             REAL(tile)((int)rows, (size_t)(to - at), v + i * stride + at, stride, 1, c + at * TILE_COLUMNS,
                        w + i * TILE_COLUMNS, TILE_COLUMNS, from > 0);
         }
-    for (int64_t i = 0; i < width; i += TILE_ROWS)
-        REAL(tile)((int)(width - i < TILE_ROWS ? width - i : TILE_ROWS), (size_t)(width - i), n + i * FI_PANEL + i,
-                   FI_PANEL, 1, w + i * TILE_COLUMNS, nw + i * TILE_COLUMNS, TILE_COLUMNS, 0);
-    for (int64_t r = 0; r < rest; r += TILE_ROWS)
-        REAL(tile)((int)(rest - r < TILE_ROWS ? rest - r : TILE_ROWS), (size_t)width, v + r, 1, stride, nw,
-                   c + r * TILE_COLUMNS, TILE_COLUMNS, 1);
+    for (int64_t i = 0, rows; i < width; i += rows) {
+        rows = REAL(tile_height)(width - i);
+        REAL(tile)((int)rows, (size_t)(width - i), n + i * FI_PANEL + i, FI_PANEL, 1, w + i * TILE_COLUMNS,
+                   nw + i * TILE_COLUMNS, TILE_COLUMNS, 0);
+    }
+    for (int64_t r = 0, rows; r < rest; r += rows) {
+        rows = REAL(tile_height)(rest - r);
+        REAL(tile)((int)rows, (size_t)width, v + r, 1, stride, nw, c + r * TILE_COLUMNS, TILE_COLUMNS, 1);
+    }
 }
 
 /* Multiply the strip's columns by their scales. */

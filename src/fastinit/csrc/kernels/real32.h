@@ -5,8 +5,14 @@
 #undef VR
 #undef REAL
 #undef REAL_LANES
+#undef REAL_BITS
+#undef VU
+#undef vrm
 #define real float
 #define vr vf
 #define VR(operation) vf_##operation /* VR(fma)(a, b, c) */
 #define REAL(name) name##32       /* the name of this width's function */
 #define REAL_LANES FI_LANES
+#define REAL_BITS 32
+#define VU(operation) vu_##operation##32 /* VU(add)(a, b) */
+#define vrm vfm

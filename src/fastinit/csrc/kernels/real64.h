@@ -5,8 +5,14 @@
 #undef VR
 #undef REAL
 #undef REAL_LANES
+#undef REAL_BITS
+#undef VU
+#undef vrm
 #define real double
 #define vr vd
 #define VR(operation) vd_##operation /* VR(fma)(a, b, c) */
 #define REAL(name) name##64       /* the name of this width's function */
 #define REAL_LANES (FI_LANES / 2)
+#define REAL_BITS 64
+#define VU(operation) vu_##operation##64 /* VU(add)(a, b) */
+#define vrm vdm

@@ -13,10 +13,14 @@
 #define FI_PACK 2
 #define FI_NEAR32 8
 #define FI_NEAR64 0 /* no permutation of doubles is wide enough to be faster than loads */
+#define FI_TILE_ROWS 6    /* of a product's tile: as many sums as registers hold */
+#define FI_TILE_VECTORS 2 /* in a row of it */
 
 typedef __m256i vu;
 typedef __m256 vf;
 typedef __m256d vd;
+typedef __m256 vfm;
+typedef __m256d vdm;
 typedef struct { vu k0[PHILOX_ROUNDS], k1[PHILOX_ROUNDS]; philox_schedule schedule; uint64_t stream; } vkey;
 
 /* bits */
@@ -30,6 +34,11 @@ static inline vu vu_merge(vu x, vu mask, vu bits) { return _mm256_or_si256(_mm25
 static inline vu vu_shr32(vu x, int n) { return _mm256_srli_epi32(x, n); }
 static inline vu vu_shr64(vu x, int n) { return _mm256_srli_epi64(x, n); }
 static inline vu vu_sub64(vu a, vu b) { return _mm256_sub_epi64(a, b); }
+static inline vu vu_add64(vu a, vu b) { return _mm256_add_epi64(a, b); }
+static inline vu vu_sub32(vu a, vu b) { return _mm256_sub_epi32(a, b); }
+static inline vu vu_add32(vu a, vu b) { return _mm256_add_epi32(a, b); }
+static inline vu vu_shl32(vu x, int n) { return _mm256_slli_epi32(x, n); }
+static inline vu vu_shl64(vu x, int n) { return _mm256_slli_epi64(x, n); }
 static inline vf vu_as_f32(vu x) { return _mm256_castsi256_ps(x); }
 static inline vd vu_as_f64(vu x) { return _mm256_castsi256_pd(x); }
 
@@ -38,10 +47,16 @@ static inline vf vf_set(float x) { return _mm256_set1_ps(x); }
 static inline vu vf_bits(vf x) { return _mm256_castps_si256(x); }
 static inline vf vf_from_i32(vu x) { return _mm256_cvtepi32_ps(x); }
 static inline vf vf_load(const float *p) { return _mm256_loadu_ps(p); }
+static inline vf vf_held(vf x) { __asm__("" : "+x"(x)); return x; }
 static inline vf vf_add(vf a, vf b) { return _mm256_add_ps(a, b); }
 static inline vf vf_sub(vf a, vf b) { return _mm256_sub_ps(a, b); }
 static inline vf vf_mul(vf a, vf b) { return _mm256_mul_ps(a, b); }
 static inline vf vf_fma(vf a, vf b, vf c) { return _mm256_fmadd_ps(a, b, c); }
+static inline vf vf_fnma(vf a, vf b, vf c) { return _mm256_fnmadd_ps(a, b, c); }
+static inline vf vf_div(vf a, vf b) { return _mm256_div_ps(a, b); }
+static inline vf vf_abs(vf x) { return vu_as_f32(vu_and(vf_bits(x), vu_set32(0x7FFFFFFFu))); }
+static inline vfm vf_lt(vf a, vf b) { return _mm256_cmp_ps(a, b, _CMP_LT_OQ); }
+static inline vf vf_select(vfm m, vf a, vf b) { return _mm256_blendv_ps(b, a, m); }
 static inline vf vf_min(vf a, vf b) { return _mm256_min_ps(a, b); }
 static inline vf vf_max(vf a, vf b) { return _mm256_max_ps(a, b); }
 static inline vf vf_flip_sign(vf x, vu s)
@@ -49,6 +64,7 @@ static inline vf vf_flip_sign(vf x, vu s)
     return _mm256_xor_ps(x, vu_as_f32(vu_and(s, vu_set32(0x80000000u))));
 }
 static inline int vf_any_less(vf a, vf b) { return _mm256_movemask_ps(_mm256_cmp_ps(a, b, _CMP_LT_OQ)) != 0; }
+static inline int vf_all_less(vf a, vf b) { return _mm256_movemask_ps(_mm256_cmp_ps(a, b, _CMP_LT_OQ)) == 0xFF; }
 static inline vf vf_lookup(const float row[32], vu index)
 {
     return _mm256_i32gather_ps(row, vu_and(index, vu_set32(31)), 4);
@@ -74,10 +90,16 @@ static inline void vf_store_bf16(uint16_t *p, vf x)
 static inline vd vd_set(double x) { return _mm256_set1_pd(x); }
 static inline vu vd_bits(vd x) { return _mm256_castpd_si256(x); }
 static inline vd vd_load(const double *p) { return _mm256_loadu_pd(p); }
+static inline vd vd_held(vd x) { __asm__("" : "+x"(x)); return x; }
 static inline vd vd_sub(vd a, vd b) { return _mm256_sub_pd(a, b); }
 static inline vd vd_add(vd a, vd b) { return _mm256_add_pd(a, b); }
 static inline vd vd_mul(vd a, vd b) { return _mm256_mul_pd(a, b); }
 static inline vd vd_fma(vd a, vd b, vd c) { return _mm256_fmadd_pd(a, b, c); }
+static inline vd vd_fnma(vd a, vd b, vd c) { return _mm256_fnmadd_pd(a, b, c); }
+static inline vd vd_div(vd a, vd b) { return _mm256_div_pd(a, b); }
+static inline vd vd_abs(vd x) { return vu_as_f64(vu_and(vd_bits(x), vu_set64(0x7FFFFFFFFFFFFFFFu))); }
+static inline vdm vd_lt(vd a, vd b) { return _mm256_cmp_pd(a, b, _CMP_LT_OQ); }
+static inline vd vd_select(vdm m, vd a, vd b) { return _mm256_blendv_pd(b, a, m); }
 static inline vd vd_min(vd a, vd b) { return _mm256_min_pd(a, b); }
 static inline vd vd_max(vd a, vd b) { return _mm256_max_pd(a, b); }
 static inline vd vd_sqrt(vd x) { return _mm256_sqrt_pd(x); }
@@ -86,6 +108,7 @@ static inline vd vd_flip_sign(vd x, vu s)
     return _mm256_xor_pd(x, vu_as_f64(vu_and(s, vu_set64(0x8000000000000000u))));
 }
 static inline int vd_any_less(vd a, vd b) { return _mm256_movemask_pd(_mm256_cmp_pd(a, b, _CMP_LT_OQ)) != 0; }
+static inline int vd_all_less(vd a, vd b) { return _mm256_movemask_pd(_mm256_cmp_pd(a, b, _CMP_LT_OQ)) == 0xF; }
 static inline vd vd_lookup(const double *row, vu index) { return _mm256_i64gather_pd(row, index, 8); }
 static inline void vd_store(double *p, vd x) { _mm256_storeu_pd(p, x); }
 static inline vd vd_from_u32_half(__m128i x)
@@ -96,6 +119,8 @@ static inline vd vd_from_u32_half(__m128i x)
 }
 static inline vd vd_from_u32_low(vu x) { return vd_from_u32_half(_mm256_castsi256_si128(x)); }
 static inline vd vd_from_u32_high(vu x) { return vd_from_u32_half(_mm256_extracti128_si256(x, 1)); }
+static inline vd vd_from_f32_low(vf x) { return _mm256_cvtps_pd(_mm256_castps256_ps128(x)); }
+static inline vd vd_from_f32_high(vf x) { return _mm256_cvtps_pd(_mm256_extractf128_ps(x, 1)); }
 static inline vf vf_from_f64(vd low, vd high)
 {
     return _mm256_set_m128(_mm256_cvtpd_ps(high), _mm256_cvtpd_ps(low));

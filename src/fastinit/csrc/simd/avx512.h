@@ -13,10 +13,14 @@
 #define FI_PACK 4    /* vectors that a kernel maps in step */
 #define FI_NEAR32 32 /* octaves that vf_lookup_near reaches: one permutation of two registers holds all */
 #define FI_NEAR64 16 /* half octaves that vd_lookup_near reaches */
+#define FI_TILE_ROWS 12    /* of a product's tile: as many sums as registers hold */
+#define FI_TILE_VECTORS 2 /* in a row of it */
 
 typedef __m512i vu;
 typedef __m512 vf;
 typedef __m512d vd;
+typedef __mmask16 vfm;
+typedef __mmask8 vdm;
 typedef struct { vu round[PHILOX_ROUNDS]; philox_schedule schedule; uint64_t stream; } vkey;
 
 /* bits */
@@ -30,6 +34,11 @@ static inline vu vu_merge(vu x, vu mask, vu bits) { return _mm512_ternarylogic_e
 static inline vu vu_shr32(vu x, int n) { return _mm512_srli_epi32(x, (unsigned)n); }
 static inline vu vu_shr64(vu x, int n) { return _mm512_srli_epi64(x, (unsigned)n); }
 static inline vu vu_sub64(vu a, vu b) { return _mm512_sub_epi64(a, b); }
+static inline vu vu_add64(vu a, vu b) { return _mm512_add_epi64(a, b); }
+static inline vu vu_sub32(vu a, vu b) { return _mm512_sub_epi32(a, b); }
+static inline vu vu_add32(vu a, vu b) { return _mm512_add_epi32(a, b); }
+static inline vu vu_shl32(vu x, int n) { return _mm512_slli_epi32(x, (unsigned)n); }
+static inline vu vu_shl64(vu x, int n) { return _mm512_slli_epi64(x, (unsigned)n); }
 static inline vf vu_as_f32(vu x) { return _mm512_castsi512_ps(x); }
 static inline vd vu_as_f64(vu x) { return _mm512_castsi512_pd(x); }
 
@@ -38,10 +47,16 @@ static inline vf vf_set(float x) { return _mm512_set1_ps(x); }
 static inline vu vf_bits(vf x) { return _mm512_castps_si512(x); }
 static inline vf vf_from_i32(vu x) { return _mm512_cvtepi32_ps(x); }
 static inline vf vf_load(const float *p) { return _mm512_loadu_ps(p); }
+static inline vf vf_held(vf x) { __asm__("" : "+v"(x)); return x; }
 static inline vf vf_add(vf a, vf b) { return _mm512_add_ps(a, b); }
 static inline vf vf_sub(vf a, vf b) { return _mm512_sub_ps(a, b); }
 static inline vf vf_mul(vf a, vf b) { return _mm512_mul_ps(a, b); }
 static inline vf vf_fma(vf a, vf b, vf c) { return _mm512_fmadd_ps(a, b, c); }
+static inline vf vf_fnma(vf a, vf b, vf c) { return _mm512_fnmadd_ps(a, b, c); }
+static inline vf vf_div(vf a, vf b) { return _mm512_div_ps(a, b); }
+static inline vf vf_abs(vf x) { return vu_as_f32(vu_and(vf_bits(x), vu_set32(0x7FFFFFFFu))); }
+static inline vfm vf_lt(vf a, vf b) { return _mm512_cmp_ps_mask(a, b, _CMP_LT_OQ); }
+static inline vf vf_select(vfm m, vf a, vf b) { return _mm512_mask_blend_ps(m, b, a); }
 static inline vf vf_min(vf a, vf b) { return _mm512_min_ps(a, b); }
 static inline vf vf_max(vf a, vf b) { return _mm512_max_ps(a, b); }
 static inline vf vf_flip_sign(vf x, vu s)
@@ -50,6 +65,7 @@ static inline vf vf_flip_sign(vf x, vu s)
     return vu_as_f32(r);
 }
 static inline int vf_any_less(vf a, vf b) { return _mm512_cmp_ps_mask(a, b, _CMP_LT_OQ) != 0; }
+static inline int vf_all_less(vf a, vf b) { return _mm512_cmp_ps_mask(a, b, _CMP_LT_OQ) == 0xFFFF; }
 static inline vf vf_lookup(const float row[32], vu index)
 {
     return _mm512_permutex2var_ps(_mm512_loadu_ps(row), index, _mm512_loadu_ps(row + 16));
@@ -72,10 +88,16 @@ static inline void vf_store_bf16(uint16_t *p, vf x)
 static inline vd vd_set(double x) { return _mm512_set1_pd(x); }
 static inline vu vd_bits(vd x) { return _mm512_castpd_si512(x); }
 static inline vd vd_load(const double *p) { return _mm512_loadu_pd(p); }
+static inline vd vd_held(vd x) { __asm__("" : "+v"(x)); return x; }
 static inline vd vd_sub(vd a, vd b) { return _mm512_sub_pd(a, b); }
 static inline vd vd_add(vd a, vd b) { return _mm512_add_pd(a, b); }
 static inline vd vd_mul(vd a, vd b) { return _mm512_mul_pd(a, b); }
 static inline vd vd_fma(vd a, vd b, vd c) { return _mm512_fmadd_pd(a, b, c); }
+static inline vd vd_fnma(vd a, vd b, vd c) { return _mm512_fnmadd_pd(a, b, c); }
+static inline vd vd_div(vd a, vd b) { return _mm512_div_pd(a, b); }
+static inline vd vd_abs(vd x) { return vu_as_f64(vu_and(vd_bits(x), vu_set64(0x7FFFFFFFFFFFFFFFu))); }
+static inline vdm vd_lt(vd a, vd b) { return _mm512_cmp_pd_mask(a, b, _CMP_LT_OQ); }
+static inline vd vd_select(vdm m, vd a, vd b) { return _mm512_mask_blend_pd(m, b, a); }
 static inline vd vd_min(vd a, vd b) { return _mm512_min_pd(a, b); }
 static inline vd vd_max(vd a, vd b) { return _mm512_max_pd(a, b); }
 static inline vd vd_sqrt(vd x) { return _mm512_sqrt_pd(x); }
@@ -85,6 +107,7 @@ static inline vd vd_flip_sign(vd x, vu s)
     return vu_as_f64(r);
 }
 static inline int vd_any_less(vd a, vd b) { return _mm512_cmp_pd_mask(a, b, _CMP_LT_OQ) != 0; }
+static inline int vd_all_less(vd a, vd b) { return _mm512_cmp_pd_mask(a, b, _CMP_LT_OQ) == 0xFF; }
 static inline vd vd_lookup(const double *row, vu index) { return _mm512_i64gather_pd(index, row, 8); }
 static inline vd vd_lookup_near(const double *last16, vu index)
 {
@@ -93,6 +116,8 @@ static inline vd vd_lookup_near(const double *last16, vu index)
 static inline void vd_store(double *p, vd x) { _mm512_storeu_pd(p, x); }
 static inline vd vd_from_u32_low(vu x) { return _mm512_cvtepu32_pd(_mm512_castsi512_si256(x)); }
 static inline vd vd_from_u32_high(vu x) { return _mm512_cvtepu32_pd(_mm512_extracti64x4_epi64(x, 1)); }
+static inline vd vd_from_f32_low(vf x) { return _mm512_cvtps_pd(_mm512_castps512_ps256(x)); }
+static inline vd vd_from_f32_high(vf x) { return _mm512_cvtps_pd(_mm512_extractf32x8_ps(x, 1)); }
 static inline vf vf_from_f64(vd low, vd high)
 {
     return _mm512_insertf32x8(_mm512_castps256_ps512(_mm512_cvtpd_ps(low)), _mm512_cvtpd_ps(high), 1);

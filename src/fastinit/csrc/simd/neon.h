@@ -12,10 +12,14 @@
 #define FI_PACK 4
 #define FI_NEAR32 8   /* two registers: a table look-up in four takes twice as long and more */
 #define FI_NEAR64 0 /* four registers hold too few doubles to be worth it */
+#define FI_TILE_ROWS 8    /* of a product's tile: as many sums as registers hold */
+#define FI_TILE_VECTORS 3 /* in a row of it */
 
 typedef uint32x4_t vu;
 typedef float32x4_t vf;
 typedef float64x2_t vd;
+typedef uint32x4_t vfm;
+typedef uint64x2_t vdm;
 typedef struct { vu k0[PHILOX_ROUNDS], k1[PHILOX_ROUNDS]; uint64_t stream; } vkey;
 
 /* bits; the shifts are the compiler's own, because the intrinsics demand a literal */
@@ -31,6 +35,11 @@ static inline vu vu_merge(vu x, vu mask, vu bits) { return vorrq_u32(vandq_u32(x
 static inline vu vu_shr32(vu x, int n) { return x >> n; }
 static inline vu vu_shr64(vu x, int n) { return vu_of64(vu_as64(x) >> n); }
 static inline vu vu_sub64(vu a, vu b) { return vu_of64(vsubq_u64(vu_as64(a), vu_as64(b))); }
+static inline vu vu_add64(vu a, vu b) { return vu_of64(vaddq_u64(vu_as64(a), vu_as64(b))); }
+static inline vu vu_sub32(vu a, vu b) { return vsubq_u32(a, b); }
+static inline vu vu_add32(vu a, vu b) { return vaddq_u32(a, b); }
+static inline vu vu_shl32(vu x, int n) { return x << n; }
+static inline vu vu_shl64(vu x, int n) { return vu_of64(vu_as64(x) << n); }
 static inline vf vu_as_f32(vu x) { return vreinterpretq_f32_u32(x); }
 static inline vd vu_as_f64(vu x) { return vreinterpretq_f64_u32(x); }
 
@@ -39,10 +48,16 @@ static inline vf vf_set(float x) { return vdupq_n_f32(x); }
 static inline vu vf_bits(vf x) { return vreinterpretq_u32_f32(x); }
 static inline vf vf_from_i32(vu x) { return vcvtq_f32_s32(vreinterpretq_s32_u32(x)); }
 static inline vf vf_load(const float *p) { return vld1q_f32(p); }
+static inline vf vf_held(vf x) { __asm__("" : "+w"(x)); return x; }
 static inline vf vf_add(vf a, vf b) { return vaddq_f32(a, b); }
 static inline vf vf_sub(vf a, vf b) { return vsubq_f32(a, b); }
 static inline vf vf_mul(vf a, vf b) { return vmulq_f32(a, b); }
 static inline vf vf_fma(vf a, vf b, vf c) { return vfmaq_f32(c, a, b); }
+static inline vf vf_fnma(vf a, vf b, vf c) { return vfmsq_f32(c, a, b); }
+static inline vf vf_div(vf a, vf b) { return vdivq_f32(a, b); }
+static inline vf vf_abs(vf x) { return vabsq_f32(x); }
+static inline vfm vf_lt(vf a, vf b) { return vcltq_f32(a, b); }
+static inline vf vf_select(vfm m, vf a, vf b) { return vbslq_f32(m, a, b); }
 static inline vf vf_min(vf a, vf b) { return vbslq_f32(vcltq_f32(a, b), a, b); }
 static inline vf vf_max(vf a, vf b) { return vbslq_f32(vcgtq_f32(a, b), a, b); }
 static inline vf vf_flip_sign(vf x, vu s)
@@ -50,6 +65,7 @@ static inline vf vf_flip_sign(vf x, vu s)
     return vu_as_f32(veorq_u32(vf_bits(x), vu_and(s, vu_set32(0x80000000u))));
 }
 static inline int vf_any_less(vf a, vf b) { return vmaxvq_u32(vcltq_f32(a, b)) != 0; }
+static inline int vf_all_less(vf a, vf b) { return vminvq_u32(vcltq_f32(a, b)) != 0; }
 static inline vf vf_lookup(const float row[32], vu index)
 {
     const vu i = vu_and(index, vu_set32(31));
@@ -77,10 +93,16 @@ static inline void vf_store_bf16(uint16_t *p, vf x)
 static inline vd vd_set(double x) { return vdupq_n_f64(x); }
 static inline vu vd_bits(vd x) { return vreinterpretq_u32_f64(x); }
 static inline vd vd_load(const double *p) { return vld1q_f64(p); }
+static inline vd vd_held(vd x) { __asm__("" : "+w"(x)); return x; }
 static inline vd vd_sub(vd a, vd b) { return vsubq_f64(a, b); }
 static inline vd vd_add(vd a, vd b) { return vaddq_f64(a, b); }
 static inline vd vd_mul(vd a, vd b) { return vmulq_f64(a, b); }
 static inline vd vd_fma(vd a, vd b, vd c) { return vfmaq_f64(c, a, b); }
+static inline vd vd_fnma(vd a, vd b, vd c) { return vfmsq_f64(c, a, b); }
+static inline vd vd_div(vd a, vd b) { return vdivq_f64(a, b); }
+static inline vd vd_abs(vd x) { return vabsq_f64(x); }
+static inline vdm vd_lt(vd a, vd b) { return vcltq_f64(a, b); }
+static inline vd vd_select(vdm m, vd a, vd b) { return vbslq_f64(m, a, b); }
 static inline vd vd_min(vd a, vd b) { return vbslq_f64(vcltq_f64(a, b), a, b); }
 static inline vd vd_max(vd a, vd b) { return vbslq_f64(vcgtq_f64(a, b), a, b); }
 static inline vd vd_sqrt(vd x) { return vsqrtq_f64(x); }
@@ -89,6 +111,7 @@ static inline vd vd_flip_sign(vd x, vu s)
     return vu_as_f64(veorq_u32(vd_bits(x), vu_and(s, vu_set64(0x8000000000000000u))));
 }
 static inline int vd_any_less(vd a, vd b) { return vmaxvq_u32(vu_of64(vcltq_f64(a, b))) != 0; }
+static inline int vd_all_less(vd a, vd b) { return vminvq_u32(vu_of64(vcltq_f64(a, b))) != 0; }
 static inline vd vd_lookup(const double *row, vu index)
 {
     const uint64x2_t i = vu_as64(index);
@@ -97,6 +120,8 @@ static inline vd vd_lookup(const double *row, vu index)
 static inline void vd_store(double *p, vd x) { vst1q_f64(p, x); }
 static inline vd vd_from_u32_low(vu x) { return vcvtq_f64_u64(vmovl_u32(vget_low_u32(x))); }
 static inline vd vd_from_u32_high(vu x) { return vcvtq_f64_u64(vmovl_high_u32(x)); }
+static inline vd vd_from_f32_low(vf x) { return vcvt_f64_f32(vget_low_f32(x)); }
+static inline vd vd_from_f32_high(vf x) { return vcvt_high_f64_f32(x); }
 static inline vf vf_from_f64(vd low, vd high) { return vcvt_high_f32_f64(vcvt_f32_f64(low), high); }
 
 /* Philox with one word of four blocks in each register: a widening multiply makes the products of two

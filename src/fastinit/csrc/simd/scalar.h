@@ -14,10 +14,14 @@
 #define FI_PACK 1
 #define FI_NEAR32 32 /* every look-up is an array access: all octaves are near */
 #define FI_NEAR64 0
+#define FI_TILE_ROWS 4    /* of a product's tile: as many sums as registers hold */
+#define FI_TILE_VECTORS 1 /* in a row of it */
 
 typedef struct { uint32_t w[4]; } vu;
 typedef struct { float f[4]; } vf;
 typedef struct { double d[2]; } vd;
+typedef vu vfm;
+typedef vu vdm;
 typedef struct { philox_schedule schedule; uint64_t stream; } vkey;
 
 #define EACH32 for (int i = 0; i < 4; i++)
@@ -49,6 +53,14 @@ static inline vu vu_sub64(vu a, vu b)
 {
     return vu_from64(vu_lane64(a, 0) - vu_lane64(b, 0), vu_lane64(a, 1) - vu_lane64(b, 1));
 }
+static inline vu vu_add64(vu a, vu b)
+{
+    return vu_from64(vu_lane64(a, 0) + vu_lane64(b, 0), vu_lane64(a, 1) + vu_lane64(b, 1));
+}
+static inline vu vu_sub32(vu a, vu b) { EACH32 a.w[i] -= b.w[i]; return a; }
+static inline vu vu_add32(vu a, vu b) { EACH32 a.w[i] += b.w[i]; return a; }
+static inline vu vu_shl32(vu x, int n) { EACH32 x.w[i] <<= n; return x; }
+static inline vu vu_shl64(vu x, int n) { return vu_from64(vu_lane64(x, 0) << n, vu_lane64(x, 1) << n); }
 static inline vf vu_as_f32(vu x) { vf r; memcpy(&r, &x, sizeof r); return r; }
 static inline vd vu_as_f64(vu x) { vd r; memcpy(&r, &x, sizeof r); return r; }
 
@@ -57,10 +69,16 @@ static inline vf vf_set(float x) { vf r; EACH32 r.f[i] = x; return r; }
 static inline vu vf_bits(vf x) { vu r; memcpy(&r, &x, sizeof r); return r; }
 static inline vf vf_from_i32(vu x) { vf r; EACH32 r.f[i] = (float)(int32_t)x.w[i]; return r; }
 static inline vf vf_load(const float *p) { vf r; memcpy(&r, p, sizeof r); return r; }
+static inline vf vf_held(vf x) { return x; }
 static inline vf vf_add(vf a, vf b) { EACH32 a.f[i] += b.f[i]; return a; }
 static inline vf vf_sub(vf a, vf b) { EACH32 a.f[i] -= b.f[i]; return a; }
 static inline vf vf_mul(vf a, vf b) { EACH32 a.f[i] *= b.f[i]; return a; }
 static inline vf vf_fma(vf a, vf b, vf c) { EACH32 a.f[i] = fma_exact32(a.f[i], b.f[i], c.f[i]); return a; }
+static inline vf vf_fnma(vf a, vf b, vf c) { EACH32 a.f[i] = fma_exact32(-a.f[i], b.f[i], c.f[i]); return a; }
+static inline vf vf_div(vf a, vf b) { EACH32 a.f[i] /= b.f[i]; return a; }
+static inline vf vf_abs(vf x) { return vu_as_f32(vu_and(vf_bits(x), vu_set32(0x7FFFFFFFu))); }
+static inline vfm vf_lt(vf a, vf b) { vfm m; EACH32 m.w[i] = a.f[i] < b.f[i]; return m; }
+static inline vf vf_select(vfm m, vf a, vf b) { EACH32 a.f[i] = m.w[i] ? a.f[i] : b.f[i]; return a; }
 static inline vf vf_min(vf a, vf b) { EACH32 a.f[i] = a.f[i] < b.f[i] ? a.f[i] : b.f[i]; return a; }
 static inline vf vf_max(vf a, vf b) { EACH32 a.f[i] = a.f[i] > b.f[i] ? a.f[i] : b.f[i]; return a; }
 static inline vf vf_flip_sign(vf x, vu s)
@@ -70,6 +88,7 @@ static inline vf vf_flip_sign(vf x, vu s)
     return vu_as_f32(b);
 }
 static inline int vf_any_less(vf a, vf b) { int any = 0; EACH32 any |= a.f[i] < b.f[i]; return any; }
+static inline int vf_all_less(vf a, vf b) { int all = 1; EACH32 all &= a.f[i] < b.f[i]; return all; }
 static inline vf vf_lookup(const float row[32], vu index) { vf r; EACH32 r.f[i] = row[index.w[i] & 31]; return r; }
 static inline vf vf_lookup_near(const float row[32], vu index) { return vf_lookup(row, index); }
 static inline void vf_store(float *p, vf x) { memcpy(p, &x, sizeof x); }
@@ -109,10 +128,16 @@ static inline void vf_store_bf16(uint16_t *p, vf x)
 static inline vd vd_set(double x) { vd r; EACH64 r.d[i] = x; return r; }
 static inline vu vd_bits(vd x) { vu r; memcpy(&r, &x, sizeof r); return r; }
 static inline vd vd_load(const double *p) { vd r; memcpy(&r, p, sizeof r); return r; }
+static inline vd vd_held(vd x) { return x; }
 static inline vd vd_sub(vd a, vd b) { EACH64 a.d[i] -= b.d[i]; return a; }
 static inline vd vd_add(vd a, vd b) { EACH64 a.d[i] += b.d[i]; return a; }
 static inline vd vd_mul(vd a, vd b) { EACH64 a.d[i] *= b.d[i]; return a; }
 static inline vd vd_fma(vd a, vd b, vd c) { EACH64 a.d[i] = fma_exact64(a.d[i], b.d[i], c.d[i]); return a; }
+static inline vd vd_fnma(vd a, vd b, vd c) { EACH64 a.d[i] = fma_exact64(-a.d[i], b.d[i], c.d[i]); return a; }
+static inline vd vd_div(vd a, vd b) { EACH64 a.d[i] /= b.d[i]; return a; }
+static inline vd vd_abs(vd x) { return vu_as_f64(vu_and(vd_bits(x), vu_set64(0x7FFFFFFFFFFFFFFFu))); }
+static inline vdm vd_lt(vd a, vd b) { vdm m = {{a.d[0] < b.d[0], 0, a.d[1] < b.d[1], 0}}; return m; }
+static inline vd vd_select(vdm m, vd a, vd b) { EACH64 a.d[i] = m.w[2 * i] ? a.d[i] : b.d[i]; return a; }
 static inline vd vd_min(vd a, vd b) { EACH64 a.d[i] = a.d[i] < b.d[i] ? a.d[i] : b.d[i]; return a; }
 static inline vd vd_max(vd a, vd b) { EACH64 a.d[i] = a.d[i] > b.d[i] ? a.d[i] : b.d[i]; return a; }
 static inline vd vd_sqrt(vd x) { EACH64 x.d[i] = __builtin_sqrt(x.d[i]); return x; }
@@ -123,10 +148,13 @@ static inline vd vd_flip_sign(vd x, vu s)
     return vu_as_f64(b);
 }
 static inline int vd_any_less(vd a, vd b) { int any = 0; EACH64 any |= a.d[i] < b.d[i]; return any; }
+static inline int vd_all_less(vd a, vd b) { int all = 1; EACH64 all &= a.d[i] < b.d[i]; return all; }
 static inline vd vd_lookup(const double *row, vu index) { vd r; EACH64 r.d[i] = row[vu_lane64(index, i)]; return r; }
 static inline void vd_store(double *p, vd x) { memcpy(p, &x, sizeof x); }
 static inline vd vd_from_u32_low(vu x) { vd r = {{(double)x.w[0], (double)x.w[1]}}; return r; }
 static inline vd vd_from_u32_high(vu x) { vd r = {{(double)x.w[2], (double)x.w[3]}}; return r; }
+static inline vd vd_from_f32_low(vf x) { vd r = {{(double)x.f[0], (double)x.f[1]}}; return r; }
+static inline vd vd_from_f32_high(vf x) { vd r = {{(double)x.f[2], (double)x.f[3]}}; return r; }
 static inline vf vf_from_f64(vd low, vd high)
 {
     vf r = {{(float)low.d[0], (float)low.d[1], (float)high.d[0], (float)high.d[1]}};

@@ -1,0 +1,350 @@
+"""The forward pass once more, in plain NumPy: the oracle that its kernels are tested against.
+
+Written to be read beside csrc/kernels/elementary.h and activation.h, operation for operation; `_reference` holds
+the exact fma and says by which rules. Each function takes and returns arrays of one width, float32 or float64.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from fastinit import _activation_tables
+from fastinit._reference import _numbers, fma32, fma64
+
+Reals = npt.NDArray[Any]
+
+
+class Width:
+    """What differs between the two widths: constants, and the operations that NumPy does not have."""
+
+    def __init__(self, bits: int) -> None:
+        single = bits == 32
+        self.real: Any = np.float32 if single else np.float64
+        self.integer: Any = np.int32 if single else np.int64
+        self.fma: Callable[..., Reals] = fma32 if single else fma64
+        self.shift = 23 if single else 52
+        self.bias = 127 if single else 1023
+        self.headroom = 64 if single else 512
+        self.round = self.real(1.5 * 2.0**self.shift + self.bias + self.headroom)
+        self.unit = self.real(2.0**-self.headroom)
+        self.lowest = self.real(-120.0 if single else -760.0)
+        self.highest = self.real(100.0 if single else 720.0)
+        self.gelu_most = self.real(15.0 if single else 39.0)
+        self.gelu_tanh_most = self.real(11.0 if single else 22.0)
+        self.tanh_most = self.real(10.0 if single else 20.0)
+        self.softsign_most = self.real(2.0**30 if single else 2.0**60)
+        for name in (
+            "exp_rest", "log1p_rest", "mills_p", "mills_q", "log2_e", "log_2", "gelu_tanh_linear", "gelu_tanh_cubic",
+            "selu_scale",
+        ):  # fmt: skip
+            setattr(self, name, [self.real(c) for c in _numbers(getattr(_activation_tables, f"{name.upper()}{bits}"))])
+
+    def __getattr__(self, name: str) -> Any:  # the tables, set above
+        raise AttributeError(name)
+
+    def fnma(self, a: Any, b: Any, c: Any) -> Reals:
+        """c - a * b, rounded once."""
+        return self.fma(-a, b, c)
+
+    def horner(self, c: list[Any], x: Reals) -> Reals:
+        r = np.full(x.shape, c[-1])
+        for coefficient in c[-2::-1]:
+            r = self.fma(r, x, coefficient)
+        return r
+
+    def power(self, n: Reals) -> Reals:
+        """2^n of biased integers: their low bits, moved into the exponent."""
+        return (n << self.shift).view(self.real)
+
+
+WIDTHS = {np.dtype(np.float32): Width(32), np.dtype(np.float64): Width(64)}
+
+
+def clamp_low(x: Reals, low: Any) -> Reals:
+    return np.where(low > x, low, x)  # a NaN stays
+
+
+def clamp_high(x: Reals, high: Any) -> Reals:
+    return np.where(high < x, high, x)
+
+
+def with_sign_of(magnitude: Reals, x: Reals) -> Reals:
+    return np.where(np.signbit(x), -magnitude, magnitude)
+
+
+# ---- elementary functions ----
+
+
+def exp_split(w: Width, x: Reals, less: Any) -> tuple[Reals, Reals]:
+    """rest and biased n with exp(x - less) = (1 + rest) 2^n"""
+    k = w.fma(x, w.log2_e[0], w.round)
+    n = k - w.round
+    r = w.fnma(n, w.log_2[0], x) - w.fma(n, w.log_2[1], less)
+    rest = w.fma(r * r, w.horner(w.exp_rest, r), r)
+    return rest, k.view(w.integer)
+
+
+def scale_down(w: Width, y: Any, n: Reals) -> Reals:
+    return (y * w.power(n)) * w.unit
+
+
+def scale(w: Width, y: Reals, n: Reals) -> Reals:
+    total = n + w.integer(w.headroom - 1)
+    unsigned = total.view(np.uint32 if w.shift == 23 else np.uint64)
+    half = (unsigned >> 1).view(w.integer)
+    return (y * w.power(half)) * w.power(total - half)
+
+
+def minus_quotient(w: Width, top: Reals, top_more: Any, bottom: Reals, more: Reals) -> Reals:
+    r = w.real(-1) / bottom
+    q = top * r
+    rest = w.fma(q, bottom, top) + w.fma(q, more, top_more)
+    return w.fma(rest, r, q)
+
+
+def expm1(w: Width, x: Reals) -> tuple[Reals, Reals]:
+    rest, n = exp_split(w, clamp_low(x, w.lowest), w.real(0))
+    s = scale_down(w, w.real(1), n)
+    base, rest = s - w.real(1), rest * s
+    high = base + rest
+    return high, rest - (high - base)
+
+
+def log1p_row(x: float) -> float:
+    if math.isnan(x):
+        return x
+    u = 1.0 + x
+    back = u - 1.0
+    error = (1.0 - (u - back)) + (x - back)
+    m, n = math.frexp(u)
+    if m < 0.75:
+        m, n = m * 2.0, n - 1
+    f = (m - 1.0) + error * math.ldexp(1.0, -n)
+    z = f / (2.0 + f)
+    w, table = z * z, WIDTHS[np.dtype(np.float64)]
+    c = [float(value) for value in table.log1p_rest]
+    r = c[-1]
+    for coefficient in c[-2::-1]:
+        r = r * w + coefficient
+    high, low = (float(value) for value in table.log_2)
+    return n * high + (z * (2.0 + w * r) + n * low)
+
+
+# ---- activations of single values ----
+
+
+def relu(w: Width, x: Reals) -> Reals:
+    return clamp_low(x, w.real(0)) + w.real(0)
+
+
+def relu6(w: Width, x: Reals) -> Reals:
+    return clamp_high(relu(w, x), w.real(6))
+
+
+def leaky_relu(w: Width, x: Reals, slope: Any) -> Reals:
+    return np.where(x < 0, x * slope, x)
+
+
+def hard_sigmoid(w: Width, x: Reals) -> Reals:
+    return clamp_high(clamp_low(x + w.real(3), w.real(0)), w.real(6)) / w.real(6)
+
+
+def hard_silu(w: Width, x: Reals) -> Reals:
+    return clamp_low(x, w.real(-3)) * hard_sigmoid(w, x)
+
+
+def softsign(w: Width, x: Reals) -> Reals:
+    a = clamp_high(np.abs(x), w.softsign_most)
+    return with_sign_of(a / (w.real(1) + a), x)
+
+
+def exp(w: Width, x: Reals) -> Reals:
+    rest, n = exp_split(w, clamp_low(clamp_high(x, w.highest), w.lowest), w.real(0))
+    return scale(w, w.real(1) + rest, n)
+
+
+def elu(w: Width, x: Reals, alpha: Any) -> Reals:
+    return np.where(x < 0, alpha * expm1(w, x)[0], x)
+
+
+def selu(w: Width, x: Reals) -> Reals:
+    return np.where(x < 0, w.selu_scale[1] * expm1(w, x)[0], w.selu_scale[0] * x)
+
+
+def tanh(w: Width, x: Reals) -> Reals:
+    two = w.real(2)
+    high, more = expm1(w, clamp_high(np.abs(x), w.tanh_most) * -two)
+    bottom = two + high
+    y = minus_quotient(w, high, more, bottom, ((two - bottom) + high) + more)
+    return with_sign_of(np.abs(y), x)
+
+
+def sigmoid(w: Width, x: Reals) -> Reals:
+    one, zero = w.real(1), w.real(0)
+    rest, n = exp_split(w, clamp_low(zero - np.abs(x), w.lowest), zero)
+    p = one + rest
+    scaled = scale_down(w, p, n)
+    bottom = one + scaled
+    y = np.abs(minus_quotient(w, np.where(x < 0, p, one), zero, bottom, (one - bottom) + scaled))
+    return np.where(x < 0, scale_down(w, y, n), y)
+
+
+def gated(w: Width, x: Reals, lowest: Any, minus: Reals, less: Any) -> Reals:
+    rest, n = exp_split(w, minus, less)
+    p = w.real(1) + rest
+    bottom = w.real(1) + scale_down(w, p, n)
+    y = np.where(x < 0, clamp_low(x, lowest) * p, x) / bottom
+    return np.where(x < 0, scale_down(w, y, n), y)
+
+
+def silu(w: Width, x: Reals) -> Reals:
+    return gated(w, x, w.lowest, clamp_low(w.real(0) - np.abs(x), w.lowest), w.real(0))
+
+
+def gelu_tanh(w: Width, x: Reals) -> Reals:
+    linear, cubic = w.gelu_tanh_linear[0], w.gelu_tanh_cubic[0]
+    a = clamp_high(np.abs(x), w.gelu_tanh_most)
+    minus_a = w.real(0) - a
+    square = a * a
+    square_less = w.fnma(a, a, square)
+    bent = cubic * square
+    bent_less = w.fnma(cubic, square, bent)
+    v = linear + bent
+    back = v - linear
+    less = ((v - back) - linear) + (back - bent)
+    less = w.fma(cubic, square_less, less + bent_less)
+    less = w.fnma(w.gelu_tanh_cubic[1], square, less)
+    less = less - w.gelu_tanh_linear[1]
+    minus = minus_a * v
+    return gated(w, x, -w.gelu_tanh_most, minus, w.fma(minus_a, less, w.fnma(minus_a, v, minus)))
+
+
+def gelu(w: Width, x: Reals) -> Reals:
+    magnitude = np.abs(x)
+    a = clamp_high(magnitude, w.gelu_most)
+    half = a * w.real(-0.5)
+    minus = a * half
+    rest, n = exp_split(w, minus, w.fnma(a, half, minus))
+    p = (w.real(1) + rest) * (a * w.horner(w.mills_p, a))
+    t = scale_down(w, p / w.horner(w.mills_q, a), n)
+    return with_sign_of(np.where(x > 0, magnitude - t, t), x)
+
+
+def mish(w: Width, x: Reals) -> Reals:
+    one, two = w.real(1), w.real(2)
+    rest, n = exp_split(w, clamp_low(w.real(0) - np.abs(x), w.lowest), w.real(0))
+    p = one + rest
+    scaled = scale_down(w, p, n)
+    twice = scaled + scaled
+    two_plus, one_plus = two + scaled, one + twice
+    top_below = (clamp_low(x, w.lowest) * p) * two_plus
+    bottom_below, bottom_above = w.fma(scaled, two_plus, two), w.fma(twice, scaled, one_plus)
+    quotient = np.where(x < 0, top_below, one_plus) / np.where(x < 0, bottom_below, bottom_above)
+    return np.where(x < 0, scale_down(w, quotient, n), quotient * x)
+
+
+def softplus(w: Width, x: Reals, beta: Any) -> Reals:
+    a = w.real(0) - np.abs(x)
+    minus = a * beta
+    less = np.where(w.lowest < minus, w.fnma(a, beta, minus), w.real(0))
+    rest, n = exp_split(w, clamp_low(minus, w.lowest), less)
+    p = w.real(1) + rest
+    y = p / (w.real(2) + scale_down(w, p, n))
+    z = scale_down(w, y, n)
+    square = z * z
+    t = w.fma(y * square, w.horner(w.log1p_rest, square), y + y) / beta
+    t = scale_down(w, t, n)
+    return np.where(x > 0, x + t, t)
+
+
+# ---- activations of rows ----
+
+
+def below_max(w: Width, x: Reals, most: Any) -> tuple[Reals, Reals]:
+    d = x - most
+    back = d - x
+    less = ((d - back) - x) + (most + back)
+    return d, np.where(w.lowest < d, less, w.real(0))
+
+
+def row_max(w: Width, x: Reals) -> Any:
+    return np.max(x) + w.real(0)
+
+
+def row_terms(w: Width, x: Reals, most: Any) -> Reals:
+    d, less = below_max(w, x, most)
+    rest, n = exp_split(w, clamp_low(d, w.lowest), less)
+    return scale_down(w, w.real(1) + rest, n)
+
+
+def row_sum(w: Width, terms: Reals) -> float:
+    padded = np.zeros(-(-len(terms) // 16) * 16, np.float64)
+    padded[: len(terms)] = terms
+    total, error = np.zeros(16), np.zeros(16)
+    for group in padded.reshape(-1, 16):
+        new = total + group
+        if w.real is np.float64:
+            back = new - total
+            error = error + ((total - (new - back)) + (group - back))
+        total = new
+    lanes = total + error
+    for width in (8, 4, 2, 1):
+        lanes = lanes[:width] + lanes[width:]
+    return float(lanes[0])
+
+
+def softmax(w: Width, x: Reals) -> Reals:
+    terms = row_terms(w, x, row_max(w, x))
+    return terms * w.real(1.0 / row_sum(w, terms))
+
+
+def log_softmax(w: Width, x: Reals) -> Reals:
+    most = row_max(w, x)
+    terms = row_terms(w, x, most)
+    terms[np.argmax(~(x < most))] -= w.real(1)
+    log_sum = np.float64(log1p_row(row_sum(w, terms)))
+    high = w.real(log_sum)
+    more = w.real(log_sum - np.float64(high))
+    d, less = below_max(w, x, most)
+    return (d - high) - (less + more)
+
+
+# Name: function, and the default of its parameter.
+VALUES: dict[str, tuple[Callable[..., Reals], float | None]] = {
+    "linear": (lambda w, x: x.copy(), None),
+    "relu": (relu, None),
+    "relu6": (relu6, None),
+    "leaky_relu": (leaky_relu, 0.01),
+    "elu": (elu, 1.0),
+    "selu": (selu, None),
+    "gelu": (gelu, None),
+    "gelu_tanh": (gelu_tanh, None),
+    "silu": (silu, None),
+    "sigmoid": (sigmoid, None),
+    "hard_sigmoid": (hard_sigmoid, None),
+    "hard_silu": (hard_silu, None),
+    "tanh": (tanh, None),
+    "softplus": (softplus, 1.0),
+    "softsign": (softsign, None),
+    "mish": (mish, None),
+    "exp": (exp, None),
+}
+ROWS: dict[str, Callable[..., Reals]] = {"softmax": softmax, "log_softmax": log_softmax}
+
+
+def activate(x: Reals, name: str, parameter: float | None = None) -> Reals:
+    """f(x) of an array of float32 or float64; softmax and log_softmax over the last axis."""
+    w = WIDTHS[x.dtype]
+    with np.errstate(all="ignore"):
+        if name in ROWS:
+            rows = [ROWS[name](w, row) for row in x.reshape(-1, x.shape[-1])] if x.size else []
+            return np.array(rows, w.real).reshape(x.shape)
+        function, default = VALUES[name]
+        if default is None:
+            return function(w, x)
+        return function(w, x, w.real(default if parameter is None else parameter))

@@ -1,0 +1,391 @@
+/* The activations, for either width: included twice, after real32.h and after real64.h, each time after
+ * elementary.h.
+ *
+ * Whatever decays towards 0 for x -> -inf keeps its relative error down to the subnormals: the arguments
+ * of exp carry their rounding errors along, and 2^n is multiplied in last. A NaN stays a NaN: it fails
+ * every comparison, and max(low, x) and min(high, x) then give x.
+ */
+#undef GELU_MOST
+#undef GELU_TANH_MOST
+#undef TANH_MOST
+#undef SOFTSIGN_MOST
+#if REAL_BITS == 32
+#define GELU_MOST 15.0f      /* gelu(-x) is 0 from here on */
+#define GELU_TANH_MOST 11.0f /* likewise */
+#define TANH_MOST 10.0f      /* tanh(x) is 1 from here on */
+#define SOFTSIGN_MOST 0x1p30f /* softsign(x) is 1 from here on */
+#else
+#define GELU_MOST 39.0
+#define GELU_TANH_MOST 22.0
+#define TANH_MOST 20.0
+#define SOFTSIGN_MOST 0x1p60
+#endif
+
+static inline vr REAL(zero)(void) { return VR(set)(0); }
+static inline vr REAL(clamp_low)(vr x, real low) { return VR(max)(VR(set)(low), x); }
+static inline vr REAL(clamp_high)(vr x, real high) { return VR(min)(VR(set)(high), x); }
+static inline vrm REAL(negative)(vr x) { return VR(lt)(x, REAL(zero)()); }
+static inline vr REAL(with_sign_of)(vr magnitude, vr x) { return VR(flip_sign)(magnitude, VR(bits)(x)); }
+
+/* ---- piecewise linear ---- */
+
+/* Adding +0 turns -0 into +0 and changes nothing else. */
+static inline vr REAL(relu)(vr x) { return VR(add)(REAL(clamp_low)(x, 0), REAL(zero)()); }
+
+static inline vr REAL(relu6)(vr x) { return REAL(clamp_high)(REAL(relu)(x), 6); }
+
+static inline vr REAL(leaky_relu)(vr x, vr slope) { return VR(select)(REAL(negative)(x), VR(mul)(x, slope), x); }
+
+static inline vr REAL(hard_sigmoid)(vr x)
+{
+    const vr raised = VR(add)(x, VR(set)(3));
+    return VR(div)(REAL(clamp_high)(REAL(clamp_low)(raised, 0), 6), VR(set)(6));
+}
+
+static inline vr REAL(hard_silu)(vr x) { return VR(mul)(REAL(clamp_low)(x, -3), REAL(hard_sigmoid)(x)); }
+
+static inline vr REAL(softsign)(vr x)
+{
+    const vr a = REAL(clamp_high)(VR(abs)(x), SOFTSIGN_MOST);
+    return REAL(with_sign_of)(VR(div)(a, REAL(one_plus)(a)), x);
+}
+
+/* ---- of exp ---- */
+
+static inline vr REAL(exp)(vr x)
+{
+    const vr clamped = REAL(clamp_low)(REAL(clamp_high)(x, EXP_HIGHEST), EXP_LOWEST);
+    const REAL(power) e = REAL(exp_split)(clamped, REAL(zero)());
+    return REAL(scale)(REAL(one_plus)(e.rest), e.n);
+}
+
+/* exp(x) - 1 for x <= 0, as high + more: with s = 2^n the sum of s - 1 and s rest, which do not cancel. */
+typedef struct { vr high, more; } REAL(pair);
+
+static inline REAL(pair) REAL(expm1)(vr x)
+{
+    const REAL(power) e = REAL(exp_split)(REAL(clamp_low)(x, EXP_LOWEST), REAL(zero)());
+    const vr s = REAL(scale_down)(VR(set)(1), e.n), base = VR(sub)(s, VR(set)(1)), rest = VR(mul)(e.rest, s);
+    REAL(pair) y;
+    y.high = VR(add)(base, rest);
+    y.more = VR(sub)(rest, VR(sub)(y.high, base));
+    return y;
+}
+
+static inline vr REAL(elu)(vr x, vr alpha)
+{
+    return VR(select)(REAL(negative)(x), VR(mul)(alpha, REAL(expm1)(x).high), x);
+}
+
+static inline vr REAL(selu)(vr x)
+{
+    const vr below = VR(mul)(VR(set)(REAL(selu_scale)[1]), REAL(expm1)(x).high);
+    return VR(select)(REAL(negative)(x), below, VR(mul)(VR(set)(REAL(selu_scale)[0]), x));
+}
+
+/* -e / (2 + e) of e = exp(-2 |x|) - 1 */
+static inline vr REAL(tanh)(vr x)
+{
+    const vr a = REAL(clamp_high)(VR(abs)(x), TANH_MOST);
+    const REAL(pair) e = REAL(expm1)(VR(mul)(a, VR(set)(-2)));
+    const vr bottom = VR(add)(VR(set)(2), e.high);
+    const vr more = VR(add)(VR(add)(VR(sub)(VR(set)(2), bottom), e.high), e.more);
+    return REAL(with_sign_of)(VR(abs)(REAL(minus_quotient)(e.high, e.more, bottom, more)), x);
+}
+
+/* With e = exp(-|x|): 1 / (1 + e), for x < 0 e / (1 + e). */
+static inline vr REAL(sigmoid)(vr x)
+{
+    const vr a = REAL(clamp_low)(VR(sub)(REAL(zero)(), VR(abs)(x)), EXP_LOWEST);
+    const REAL(power) e = REAL(exp_split)(a, REAL(zero)());
+    const vr p = REAL(one_plus)(e.rest), scaled = REAL(scale_down)(p, e.n), bottom = REAL(one_plus)(scaled);
+    const vr more = VR(add)(VR(sub)(VR(set)(1), bottom), scaled);
+    const vr top = VR(select)(REAL(negative)(x), p, VR(set)(1));
+    const vr y = VR(abs)(REAL(minus_quotient)(top, REAL(zero)(), bottom, more));
+    return VR(select)(REAL(negative)(x), REAL(scale_down)(y, e.n), y);
+}
+
+/* x / (1 + e), for x < 0 x e / (1 + e), of e = exp(minus - less) = (1 + rest) 2^n */
+static inline vr REAL(gated)(vr x, real lowest, vr minus, vr less)
+{
+    const REAL(power) e = REAL(exp_split)(minus, less);
+    const vr p = REAL(one_plus)(e.rest), bottom = REAL(one_plus)(REAL(scale_down)(p, e.n));
+    const vr top = VR(select)(REAL(negative)(x), VR(mul)(REAL(clamp_low)(x, lowest), p), x);
+    const vr y = VR(div)(top, bottom);
+    return VR(select)(REAL(negative)(x), REAL(scale_down)(y, e.n), y);
+}
+
+static inline vr REAL(silu)(vr x)
+{
+    const vr minus = REAL(clamp_low)(VR(sub)(REAL(zero)(), VR(abs)(x)), EXP_LOWEST);
+    return REAL(gated)(x, EXP_LOWEST, minus, REAL(zero)());
+}
+
+/* x / (1 + exp(-2 u)) with 2 u = x (linear + cubic x^2), all of it as a number and its error */
+static inline vr REAL(gelu_tanh)(vr x)
+{
+    const vr linear = VR(set)(REAL(gelu_tanh_linear)[0]), cubic = VR(set)(REAL(gelu_tanh_cubic)[0]);
+    const vr a = REAL(clamp_high)(VR(abs)(x), GELU_TANH_MOST), minus_a = VR(sub)(REAL(zero)(), a);
+    const vr square = VR(mul)(a, a), square_less = VR(fnma)(a, a, square);
+    const vr bent = VR(mul)(cubic, square), bent_less = VR(fnma)(cubic, square, bent);
+    const vr v = VR(add)(linear, bent), back = VR(sub)(v, linear);
+    vr less = VR(add)(VR(sub)(VR(sub)(v, back), linear), VR(sub)(back, bent)); /* of the sum (Knuth) */
+    less = VR(fma)(cubic, square_less, VR(add)(less, bent_less));
+    less = VR(fnma)(VR(set)(REAL(gelu_tanh_cubic)[1]), square, less);
+    less = VR(sub)(less, VR(set)(REAL(gelu_tanh_linear)[1]));
+    const vr minus = VR(mul)(minus_a, v);
+    return REAL(gated)(x, -GELU_TANH_MOST, minus, VR(fma)(minus_a, less, VR(fnma)(minus_a, v, minus)));
+}
+
+/* With a = |x| and t = a P(Z > a): x - t, for x < 0 -t. P(Z > a) = exp(-a^2 / 2) p(a) / q(a). */
+static inline vr REAL(gelu)(vr x)
+{
+    const vr magnitude = VR(abs)(x), a = REAL(clamp_high)(magnitude, GELU_MOST);
+    const vr half = VR(mul)(a, VR(set)(-0.5f)), minus = VR(mul)(a, half);
+    const REAL(power) e = REAL(exp_split)(minus, VR(fnma)(a, half, minus));
+    const vr p = VR(mul)(REAL(one_plus)(e.rest), VR(mul)(a, HORNER(mills_p, a)));
+    const vr t = REAL(scale_down)(VR(div)(p, HORNER(mills_q, a)), e.n);
+    const vr y = VR(select)(VR(lt)(REAL(zero)(), x), VR(sub)(magnitude, t), t);
+    return REAL(with_sign_of)(y, x);
+}
+
+/* x tanh(softplus(x)), with e = exp(-|x|): x (1 + 2 e) / (1 + 2 e + 2 e^2), for x < 0
+ * x e (2 + e) / (2 + e (2 + e)) */
+static inline vr REAL(mish)(vr x)
+{
+    const vrm below = REAL(negative)(x);
+    const vr minus = REAL(clamp_low)(VR(sub)(REAL(zero)(), VR(abs)(x)), EXP_LOWEST);
+    const REAL(power) e = REAL(exp_split)(minus, REAL(zero)());
+    const vr p = REAL(one_plus)(e.rest), scaled = REAL(scale_down)(p, e.n), twice = VR(add)(scaled, scaled);
+    const vr two_plus = VR(add)(VR(set)(2), scaled), one_plus = REAL(one_plus)(twice);
+    const vr top_below = VR(mul)(VR(mul)(REAL(clamp_low)(x, EXP_LOWEST), p), two_plus);
+    const vr bottom_below = VR(fma)(scaled, two_plus, VR(set)(2));
+    const vr bottom_above = VR(fma)(twice, scaled, one_plus);
+    const vr quotient = VR(div)(VR(select)(below, top_below, one_plus), VR(select)(below, bottom_below, bottom_above));
+    return VR(select)(below, REAL(scale_down)(quotient, e.n), VR(mul)(quotient, x));
+}
+
+/* max(x, 0) + log(1 + e) / beta of e = exp(-beta |x|); with z = e / (2 + e), log(1 + e) is z times a
+ * polynomial in z^2. Division by a beta of one changes nothing: the caller's constant leaves it out. */
+static inline vr REAL(softplus)(vr x, vr beta, int beta_is_one)
+{
+    const vr a = VR(sub)(REAL(zero)(), VR(abs)(x)), minus = VR(mul)(a, beta), lowest = VR(set)(EXP_LOWEST);
+    const vr less = VR(select)(VR(lt)(lowest, minus), VR(fnma)(a, beta, minus), REAL(zero)()); /* no inf - inf */
+    const REAL(power) e = REAL(exp_split)(VR(max)(lowest, minus), less);
+    const vr p = REAL(one_plus)(e.rest);
+    const vr y = VR(div)(p, VR(add)(VR(set)(2), REAL(scale_down)(p, e.n))), z = REAL(scale_down)(y, e.n);
+    const vr w = VR(mul)(z, z);
+    vr t = VR(fma)(VR(mul)(y, w), HORNER(log1p_rest, w), VR(add)(y, y));
+    if (!beta_is_one)
+        t = VR(div)(t, beta);
+    t = REAL(scale_down)(t, e.n);
+    return VR(select)(VR(lt)(REAL(zero)(), x), VR(add)(x, t), t);
+}
+
+/* ---- runs ---- */
+
+/* out[i] = formula of x and of the parameter c. The last values go through a buffer, and memory beyond
+ * the ends is never touched. */
+#define RUN_VECTORS 2 /* to hide latencies; more gains nothing measurable */
+
+#define RUN(name, formula)                                                                                    \
+    static void REAL(activate_##name)(double parameter, const void *from, void *to, size_t count)            \
+    {                                                                                                        \
+        const vr c = VR(set)((real)parameter);                                                               \
+        const real *in = from;                                                                               \
+        real *out = to;                                                                                      \
+        (void)c;                                                                                             \
+        while (count > 0) {                                                                                  \
+            real buffer[RUN_VECTORS * REAL_LANES];                                                           \
+            const int whole = count >= RUN_VECTORS * REAL_LANES;                                             \
+            real *target = out;                                                                              \
+            if (!whole) {                                                                                    \
+                memset(buffer, 0, sizeof buffer);                                                            \
+                memcpy(buffer, in, count * sizeof *in);                                                      \
+                in = target = buffer;                                                                        \
+            }                                                                                                \
+            for (int j = 0; j < RUN_VECTORS; j++) {                                                          \
+                const vr x = VR(load)(in + j * REAL_LANES);                                                  \
+                VR(store)(target + j * REAL_LANES, formula);                                                 \
+            }                                                                                                \
+            if (!whole) {                                                                                    \
+                memcpy(out, buffer, count * sizeof *out);                                                    \
+                return;                                                                                      \
+            }                                                                                                \
+            in += RUN_VECTORS * REAL_LANES;                                                                  \
+            out += RUN_VECTORS * REAL_LANES;                                                                 \
+            count -= RUN_VECTORS * REAL_LANES;                                                               \
+        }                                                                                                    \
+    }
+
+static void REAL(activate_linear)(double parameter, const void *from, void *to, size_t count)
+{
+    (void)parameter;
+    if (to != from)
+        memcpy(to, from, count * sizeof(real));
+}
+
+RUN(relu, REAL(relu)(x))
+RUN(relu6, REAL(relu6)(x))
+RUN(leaky_relu, REAL(leaky_relu)(x, c))
+RUN(elu, REAL(elu)(x, c))
+RUN(selu, REAL(selu)(x))
+RUN(gelu, REAL(gelu)(x))
+RUN(gelu_tanh, REAL(gelu_tanh)(x))
+RUN(silu, REAL(silu)(x))
+RUN(sigmoid, REAL(sigmoid)(x))
+RUN(hard_sigmoid, REAL(hard_sigmoid)(x))
+RUN(hard_silu, REAL(hard_silu)(x))
+RUN(tanh, REAL(tanh)(x))
+RUN(softplus_of_one, REAL(softplus)(x, c, 1))
+RUN(softplus_of_any, REAL(softplus)(x, c, 0))
+RUN(softsign, REAL(softsign)(x))
+RUN(mish, REAL(mish)(x))
+RUN(exp, REAL(exp)(x))
+RUN(multiply, VR(mul)(x, c)) /* no activation, but softmax's last pass */
+
+static void REAL(activate_softplus)(double parameter, const void *from, void *to, size_t count)
+{
+    if ((real)parameter == 1)
+        REAL(activate_softplus_of_one)(parameter, from, to, count);
+    else
+        REAL(activate_softplus_of_any)(parameter, from, to, count);
+}
+
+/* ---- rows ---- */
+
+/* The largest element; anything where one is a NaN. +0 if it is a zero, so that its sign depends on no order. */
+static inline real REAL(row_max)(const real *x, size_t count)
+{
+    vr most = VR(set)(-__builtin_inff());
+    size_t i = 0;
+    for (; i + REAL_LANES <= count; i += REAL_LANES)
+        most = VR(max)(most, VR(load)(x + i));
+    real lanes[REAL_LANES], m;
+    VR(store)(lanes, most);
+    m = lanes[0];
+    for (int j = 1; j < REAL_LANES; j++)
+        m = lanes[j] > m ? lanes[j] : m;
+    for (; i < count; i++)
+        m = x[i] > m ? x[i] : m;
+    return m + 0;
+}
+
+/* x - max as a number and what it is too much; exact but for what exp ignores. */
+static inline REAL(pair) REAL(below_max)(vr x, vr max)
+{
+    const vr lowest = VR(set)(EXP_LOWEST);
+    const vr d = VR(sub)(x, max), back = VR(sub)(d, x);
+    const vr less = VR(add)(VR(sub)(VR(sub)(d, back), x), VR(add)(max, back)); /* of the sum (Knuth) */
+    REAL(pair) y;
+    y.high = d;
+    y.more = VR(select)(VR(lt)(lowest, d), less, REAL(zero)()); /* no inf - inf */
+    return y;
+}
+
+/* Lane l of sixteen, in float64 and from +0, adds elements l, l + 16, ...; then lanes l + 8, l + 4, l + 2
+ * and l + 1 are added to lane l. The lanes of float64 elements carry their rounding errors along. */
+#define SUM_LANES 16
+#define SUM_VECTORS (SUM_LANES / (FI_LANES / 2))
+#define ROW_VECTORS (SUM_LANES / REAL_LANES) /* of elements */
+
+/* The sum of exp(x - max), less one for the element at `first`. The terms go to `out` if there is one. */
+static inline double REAL(row_sum)(const real *x, size_t count, real max, real *out, size_t first)
+{
+    vd sum[SUM_VECTORS], error[SUM_VECTORS];
+    for (int j = 0; j < SUM_VECTORS; j++)
+        sum[j] = error[j] = vd_set(0);
+    for (size_t i = 0; i < count; i += SUM_LANES) {
+        const size_t n = count - i < SUM_LANES ? count - i : SUM_LANES;
+        real buffer[SUM_LANES];
+        const real *in = x + i;
+        vr e[ROW_VECTORS];
+        if (n < SUM_LANES) {
+            for (int j = 0; j < SUM_LANES; j++)
+                buffer[j] = -__builtin_inff(); /* a term of +0 */
+            memcpy(buffer, in, n * sizeof *in);
+            in = buffer;
+        }
+        for (int j = 0; j < ROW_VECTORS; j++) {
+            const REAL(pair) d = REAL(below_max)(VR(load)(in + j * REAL_LANES), VR(set)(max));
+            const REAL(power) p = REAL(exp_split)(REAL(clamp_low)(d.high, EXP_LOWEST), d.more);
+            e[j] = REAL(scale_down)(REAL(one_plus)(p.rest), p.n);
+        }
+        if (out && n == SUM_LANES)
+            for (int j = 0; j < ROW_VECTORS; j++)
+                VR(store)(out + i + j * REAL_LANES, e[j]);
+        if ((out && n < SUM_LANES) || first - i < SUM_LANES) {
+            for (int j = 0; j < ROW_VECTORS; j++)
+                VR(store)(buffer + j * REAL_LANES, e[j]);
+            if (out && n < SUM_LANES)
+                memcpy(out + i, buffer, n * sizeof *out);
+            if (first - i < SUM_LANES)
+                buffer[first - i] -= 1; /* leaves 0 or a NaN */
+            for (int j = 0; j < ROW_VECTORS; j++)
+                e[j] = VR(load)(buffer + j * REAL_LANES);
+        }
+        for (int j = 0; j < ROW_VECTORS; j++) {
+#if REAL_BITS == 32
+            sum[2 * j] = vd_add(sum[2 * j], vd_from_f32_low(e[j]));
+            sum[2 * j + 1] = vd_add(sum[2 * j + 1], vd_from_f32_high(e[j]));
+#else
+            const vd total = vd_add(sum[j], e[j]), back = vd_sub(total, sum[j]);
+            const vd lost = vd_add(vd_sub(sum[j], vd_sub(total, back)), vd_sub(e[j], back)); /* Knuth */
+            error[j] = vd_add(error[j], lost);
+            sum[j] = total;
+#endif
+        }
+    }
+    double lanes[SUM_LANES];
+    for (int j = 0; j < SUM_VECTORS; j++)
+        vd_store(lanes + j * (FI_LANES / 2), vd_add(sum[j], error[j]));
+    for (int width = SUM_LANES / 2; width > 0; width /= 2)
+        for (int j = 0; j < width; j++)
+            lanes[j] += lanes[j + width];
+    return lanes[0];
+}
+
+static void REAL(activate_softmax)(double parameter, const void *from, void *to, size_t count)
+{
+    const real *x = from;
+    real *out = to;
+    (void)parameter;
+    const double sum = REAL(row_sum)(x, count, REAL(row_max)(x, count), out, SIZE_MAX);
+    REAL(activate_multiply)(1 / sum, out, out, count);
+}
+
+/* (x - max) - log(sum), the sum being 1 + that of all but the first maximum. Nothing cancels. */
+static void REAL(activate_log_softmax)(double parameter, const void *from, void *to, size_t count)
+{
+    const real *x = from;
+    real *out = to;
+    (void)parameter;
+    const real max = REAL(row_max)(x, count);
+    size_t first = 0;
+    while (first + REAL_LANES <= count && VR(all_less)(VR(load)(x + first), VR(set)(max)))
+        first += REAL_LANES;
+    while (first < count && x[first] < max)
+        first++;
+    const double log_sum = log1p_row(REAL(row_sum)(x, count, max, NULL, first));
+    const real high = (real)log_sum, more = (real)(log_sum - (double)high);
+    for (size_t i = 0; i < count; i += REAL_LANES) {
+        const size_t n = count - i;
+        real buffer[REAL_LANES];
+        const real *in = x + i;
+        real *target = out + i;
+        if (n < REAL_LANES) {
+            memset(buffer, 0, sizeof buffer);
+            memcpy(buffer, in, n * sizeof *in);
+            in = target = buffer;
+        }
+        const REAL(pair) d = REAL(below_max)(VR(load)(in), VR(set)(max));
+        VR(store)(target, VR(sub)(VR(sub)(d.high, VR(set)(high)), VR(add)(d.more, VR(set)(more))));
+        if (n < REAL_LANES)
+            memcpy(out + i, buffer, n * sizeof *out);
+    }
+}
+#undef RUN
+#undef RUN_VECTORS
+#undef SUM_LANES
+#undef SUM_VECTORS
+#undef ROW_VECTORS

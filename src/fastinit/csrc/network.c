@@ -1,0 +1,128 @@
+/* Networks of dense layers: rows go through all the layers in pieces, without a pause between layers. */
+#include <string.h>
+
+#include "kernels.h"
+#include "pool.h"
+#include "simd/fpmode.h"
+#include "work.h"
+
+/* Below so many multiplications a second thread comes too late. */
+#define THREADED_WORK 2000000
+
+/* Rows of a piece: few enough for what lies between two layers to stay in the second-level cache, and many
+ * enough to read the weights seldom. */
+#define LEAST_ROWS 48
+#define MOST_ROWS 240
+#define BETWEEN_BYTES (1 << 19)
+
+typedef struct {
+    const fi_network_job *job;
+    const fi_network_plan *plan;
+    slots slots;
+} network_task;
+
+
+void fi_plan_network(const fi_network_job *job, int threads, fi_network_plan *plan)
+{
+    const int64_t itemsize = (int64_t)fi_itemsize(job->dtype), tile_rows = fi_current_kernels()->tile_rows;
+    double work = 0;
+    plan->widest = 0;
+    for (int i = 0; i < job->count; i++) {
+        work += (double)job->items * (double)job->rows * (double)job->layers[i].depth * (double)job->layers[i].columns;
+        if (i + 1 < job->count && job->layers[i].columns > plan->widest)
+            plan->widest = job->layers[i].columns;
+    }
+    if (work < THREADED_WORK)
+        threads = 1;
+
+    int64_t chunk = MOST_ROWS;
+    if (plan->widest > 0)
+        chunk = least(chunk, BETWEEN_BYTES / (plan->widest * itemsize) / tile_rows * tile_rows);
+    if (threads > 1 && job->items < 2 * (int64_t)threads)
+        chunk = least(chunk, round_up((job->rows + 2 * threads - 1) / (2 * threads), tile_rows));
+    if (chunk < LEAST_ROWS)
+        chunk = LEAST_ROWS;
+    plan->row_chunk = least(chunk, job->rows);
+    plan->row_chunks = chunks(job->rows, plan->row_chunk);
+    const int64_t pieces = job->items * plan->row_chunks;
+    plan->threads = threads_for(least(pieces, MOST_SLOTS), threads);
+    /* Two buffers in turn; the last layer writes to the output. */
+    plan->slot = 2 * (size_t)round_up(plan->row_chunk * plan->widest * itemsize, 64);
+    plan->workspace = plan->slot * (size_t)plan->threads;
+}
+
+static void network_piece(void *context, int64_t piece)
+{
+    network_task *task = context;
+    const fi_network_job *job = task->job;
+    const fi_network_plan *plan = task->plan;
+    const fi_kernels *kernels = fi_current_kernels();
+    const size_t itemsize = fi_itemsize(job->dtype);
+    const int64_t strip = kernels->tile_columns[job->dtype];
+    const int64_t item = piece / plan->row_chunks, row = piece % plan->row_chunks * plan->row_chunk;
+    const int64_t rows = least(job->rows - row, plan->row_chunk);
+    const int64_t last_columns = job->layers[job->count - 1].columns;
+    const int slot = plan->slot ? slots_take(&task->slots) : -1;
+    unsigned char *const buffers = slot < 0 ? 0 : slots_at(&task->slots, slot);
+    const fpmode before = fpmode_enter();
+
+    fi_product product = {.rows = rows, .finish = 1};
+    product.x = at(job->x, item * job->x_item + row * job->x_row, itemsize);
+    product.x_row = job->x_row;
+    for (int i = 0; i < job->count; i++) {
+        const fi_layer *layer = &job->layers[i];
+        const int on_rows = layer->activation == FI_SOFTMAX || layer->activation == FI_LOG_SOFTMAX;
+        product.depth = layer->depth;
+        product.columns = layer->columns;
+        product.weight = at(layer->strips, item * layer->strips_item, itemsize);
+        product.strip = layer->depth * strip;
+        product.step = strip;
+        product.bias = layer->bias ? at(layer->bias, item * layer->bias_item, itemsize) : 0;
+        product.out = i + 1 < job->count
+                          ? (void *)(buffers + (size_t)(i & 1) * (plan->slot / 2))
+                          : at(job->out, (item * job->rows + row) * last_columns, itemsize);
+        product.out_row = layer->columns;
+        product.activation = on_rows ? FI_LINEAR : layer->activation;
+        product.activate = kernels->activate[layer->activation][job->dtype];
+        product.parameter = layer->parameter;
+        kernels->product[job->dtype](&product);
+        for (int64_t r = 0; on_rows && r < rows; r++) {
+            void *const values = at(product.out, r * layer->columns, itemsize);
+            product.activate(layer->parameter, values, values, (size_t)layer->columns);
+        }
+        product.x = product.out;
+        product.x_row = layer->columns;
+    }
+
+    fpmode_leave(before);
+    if (slot >= 0)
+        slots_give(&task->slots, slot);
+}
+
+void fi_network(const fi_network_job *job, const fi_network_plan *plan, void *workspace)
+{
+    network_task task = {.job = job, .plan = plan};
+    slots_make(&task.slots, workspace, plan->slot, plan->threads);
+    pool_run(network_piece, &task, job->items * plan->row_chunks, plan->threads);
+}
+
+int64_t fi_packed_size(fi_dtype dtype, int64_t depth, int64_t columns)
+{
+    return depth * round_up(columns, fi_current_kernels()->tile_columns[dtype]);
+}
+
+void fi_pack(fi_dtype dtype, const void *weight, int64_t row, int64_t column, int64_t depth, int64_t columns,
+             void *strips)
+{
+    fi_current_kernels()->pack[dtype](weight, row, column, depth, columns, strips);
+}
+
+void fi_unpack(fi_dtype dtype, const void *strips, int64_t depth, int64_t columns, void *weight)
+{
+    const int64_t strip = fi_current_kernels()->tile_columns[dtype];
+    const size_t itemsize = fi_itemsize(dtype);
+    for (int64_t c = 0; c < columns; c += strip)
+        for (int64_t k = 0; k < depth; k++)
+            memcpy(at(weight, k * columns + c, itemsize), at(strips, c * depth + k * strip, itemsize),
+                   (size_t)least(strip, columns - c) * itemsize);
+}
