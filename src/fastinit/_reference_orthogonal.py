@@ -38,6 +38,7 @@ def orthogonal(
     v = np.zeros((height, count), real)
     diagonal, scales = np.zeros(count, real), np.zeros(count, real)
     draws = normal(dtype)
+    gain = gain + 0.0  # no zero has a sign
     with np.errstate(under="ignore"):
         for k in range(0, count, parts):
             position = (number * columns + k // parts) * height + k

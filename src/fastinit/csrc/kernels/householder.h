@@ -134,15 +134,16 @@ static void REAL(orthogonal_panel)(const fi_orthogonal_matrix *q, int64_t panel,
     const int64_t first = panel * FI_PANEL, rest = q->height - first, stride = fi_panel_stride(q->height, panel);
     const int64_t width = q->vectors - first < FI_PANEL ? q->vectors - first : FI_PANEL;
     real *v = REAL(panel_vectors)(q, panel), *scales = (real *)q->scales + first;
+    const double gain = job->gain + 0.0; /* no zero has a sign */
     real diagonal[FI_PANEL], s[FI_PANEL * GRAM_ROW];
 
     REAL(draw_panel)(q, first, width, v, stride, scratch);
     for (int64_t i = 0; i < width; i++) {
         real *row = v + i * stride;
         if (!job->complex_numbers) {
-            diagonal[i] = REAL(reflect)(row, i, stride, rest - i == 1, job->gain, scales + i);
+            diagonal[i] = REAL(reflect)(row, i, stride, rest - i == 1, gain, scales + i);
         } else {
-            diagonal[i] = REAL(reflect_complex)(row, i, stride, rest - i == 2, job->gain, scales + i);
+            diagonal[i] = REAL(reflect_complex)(row, i, stride, rest - i == 2, gain, scales + i);
             diagonal[i + 1] = diagonal[i];
             i++;
         }
