@@ -58,10 +58,11 @@ typedef struct {
 /* Vectors in a panel: the bits depend on it. */
 #define FI_PANEL 32
 /* A panel's vectors are so many elements apart: an odd number of lines, so that they do not all fall into
- * the same few sets of the cache; and a multiple of the 16 lanes of the sums. */
+ * the same few sets of the cache; a multiple of the 16 lanes of the sums; and at least a panel. */
 static inline int64_t fi_panel_stride(int64_t height, int64_t panel)
 {
-    return ((height - panel * FI_PANEL + 15) / 16 | 1) * 16;
+    const int64_t lines = (height - panel * FI_PANEL + 15) / 16 | 1;
+    return (lines > FI_PANEL / 16 ? lines : FI_PANEL / 16 + 1) * 16;
 }
 
 typedef struct {

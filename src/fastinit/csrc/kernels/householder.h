@@ -37,21 +37,21 @@ static void REAL(draw_panel)(const fi_orthogonal_matrix *q, int64_t first, int64
         REAL(fill_symmetric_f)(job->normal, &job->source, position, (size_t)(width / parts * q->height), scratch);
     for (int64_t i = 0; i < width; i += parts) {
         real *row = v + i * stride;
-        memset(row, 0, (size_t)i * sizeof(real));
+        memset(row, 0, FI_PANEL * sizeof(real)); /* the ends, of which the numbers cover a part */
+        memset(row + stride - FI_PANEL, 0, FI_PANEL * sizeof(real));
         if (whole)
             memcpy(row + i, scratch + i / parts * q->height + first + i, (size_t)(rest - i) * sizeof(real));
         else
             REAL(fill_symmetric_f)(job->normal, &job->source,
                                    position + (uint64_t)(i / parts * q->height + first + i), (size_t)(rest - i), row + i);
-        memset(row + rest, 0, (size_t)(stride - rest) * sizeof(real));
     }
 }
 
 /* From x to v = x + sgn(x_0) |x| e_0, in place; what a column is scaled with: -sgn(x_0) times the gain; and
  * -2 / |v|^2, which is returned. A vector of one element reflects nothing and scales by its sign. */
-static real REAL(reflect)(real *row, int64_t i, int64_t stride, int last, double gain, real *scale)
+static inline real REAL(reflect)(real *row, int64_t i, double sum, int last, double gain, real *scale)
 {
-    const double x = row[i], sum = REAL(sum_of_squares)(row, stride), norm = __builtin_sqrt(sum);
+    const double x = row[i], norm = __builtin_sqrt(sum);
     if (last) {
         *scale = (real)(x < 0.0 ? -gain : gain);
         row[i] = 0;
@@ -64,9 +64,10 @@ static real REAL(reflect)(real *row, int64_t i, int64_t stride, int last, double
 }
 
 /* The same of complex numbers: x_0 / |x_0| takes the place of the sign. The second row is i times the first. */
-static real REAL(reflect_complex)(real *row, int64_t i, int64_t stride, int last, double gain, real scale[2])
+static inline real REAL(reflect_complex)(real *row, int64_t i, int64_t stride, double sum, int last, double gain,
+                                         real scale[2])
 {
-    const double re = row[i], im = row[i + 1], sum = REAL(sum_of_squares)(row, stride), norm = __builtin_sqrt(sum);
+    const double re = row[i], im = row[i + 1], norm = __builtin_sqrt(sum);
     const double square = re * re + im * im, size = __builtin_sqrt(square), sign = last ? gain : -gain;
     scale[0] = (real)(sign * (re / size));
     scale[1] = (real)(sign * (im / size));
@@ -89,18 +90,31 @@ static inline int64_t REAL(tile_height)(int64_t rest)
     return rest <= TILE_ROWS ? rest : rest < 3 * TILE_ROWS ? (rest + tiles - 1) / tiles : TILE_ROWS;
 }
 
+/* So many vectors into a strip, where they are columns. Rows come by eights, up to seven too many; a vector's
+ * stride has them. */
+static void REAL(pack_vectors)(const real *restrict v, int64_t stride, int64_t rows, int64_t columns,
+                               real *restrict strip)
+{
+    for (int64_t r = 0; r < rows; r += 8, strip += 8 * TILE_COLUMNS)
+        for (int64_t c = 0; c < columns; c++) {
+            const real *from = v + c * stride + r;
+            for (int i = 0; i < 8; i++)
+                strip[i * TILE_COLUMNS + c] = from[i];
+        }
+}
+
 /* The products of the vectors with each other, above the diagonal. */
 static void REAL(gram)(const real *v, int64_t stride, int64_t width, int64_t rest, real *s, real *strip)
 {
     for (int64_t left = 0; left < width; left += TILE_COLUMNS) {
         const int64_t columns = width - left < TILE_COLUMNS ? width - left : TILE_COLUMNS;
-        for (int64_t from = left & ~1; from < rest; from += DEPTH) { /* above, the columns are zero */
+        for (int64_t from = left & ~7; from < rest; from += DEPTH) { /* above, the columns are zero */
             const int64_t depth = rest - from < DEPTH ? rest - from : DEPTH;
-            REAL(pack)(v + left * stride + from, 1, (ptrdiff_t)stride, depth, columns, strip);
+            REAL(pack_vectors)(v + left * stride + from, stride, depth, columns, strip);
             for (int64_t i = 0, rows; i < left + columns; i += rows) {
                 rows = REAL(tile_height)(left + columns - i);
                 REAL(tile)((int)rows, (size_t)depth, v + i * stride + from, stride, 1, strip, s + i * GRAM_ROW + left,
-                           GRAM_ROW, from > (left & ~1));
+                           GRAM_ROW, from > (left & ~7));
             }
         }
     }
@@ -108,7 +122,7 @@ static void REAL(gram)(const real *v, int64_t stride, int64_t width, int64_t res
 
 /* N = -S^-1, row by row from the last: N_ii = -1 / S_ii is given, and the rest of the row is N_ii times the
  * sum over l > i, descending, of S_il N_l. A row that is done is added at once to the sums of all above. */
-static void REAL(invert)(const real *s, int64_t width, const real *diagonal, real *n)
+static void REAL(invert)(const real *restrict s, int64_t width, const real *restrict diagonal, real *restrict n)
 {
     memset(n, 0, FI_PANEL * FI_PANEL * sizeof(real));
     for (int64_t l = width - 1; l >= 0; l--) {
@@ -134,22 +148,25 @@ static void REAL(orthogonal_panel)(const fi_orthogonal_matrix *q, int64_t panel,
     const int64_t first = panel * FI_PANEL, rest = q->height - first, stride = fi_panel_stride(q->height, panel);
     const int64_t width = q->vectors - first < FI_PANEL ? q->vectors - first : FI_PANEL;
     real *v = REAL(panel_vectors)(q, panel), *scales = (real *)q->scales + first;
+    const int64_t parts = job->complex_numbers ? 2 : 1;
     const double gain = job->gain + 0.0; /* no zero has a sign */
+    double sums[FI_PANEL];
     real diagonal[FI_PANEL], s[FI_PANEL * GRAM_ROW];
 
     REAL(draw_panel)(q, first, width, v, stride, scratch);
-    for (int64_t i = 0; i < width; i++) {
+    for (int64_t i = 0; i < width; i += parts)
+        sums[i] = REAL(sum_of_squares)(v + i * stride, stride);
+    for (int64_t i = 0; i < width; i += parts) { /* apart, so that the roots and quotients overlap */
         real *row = v + i * stride;
-        if (!job->complex_numbers) {
-            diagonal[i] = REAL(reflect)(row, i, stride, rest - i == 1, gain, scales + i);
+        if (parts == 1) {
+            diagonal[i] = REAL(reflect)(row, i, sums[i], rest - i == 1, gain, scales + i);
         } else {
-            diagonal[i] = REAL(reflect_complex)(row, i, stride, rest - i == 2, gain, scales + i);
+            diagonal[i] = REAL(reflect_complex)(row, i, stride, sums[i], rest - i == 2, gain, scales + i);
             diagonal[i + 1] = diagonal[i];
-            i++;
         }
     }
     REAL(gram)(v, stride, width, rest, s, scratch);
-    if (job->complex_numbers)
+    if (parts == 2)
         for (int64_t i = 0; i < width; i += 2)
             s[i * GRAM_ROW + i + 1] = 0; /* v and iv are at right angles, exactly */
     REAL(invert)(s, width, diagonal, (real *)q->factors + panel * FI_PANEL * FI_PANEL);
@@ -179,11 +196,17 @@ static void REAL(apply_panel)(const real *v, int64_t stride, int64_t width, int6
     }
 }
 
-/* Multiply the strip's columns by their scales. */
-static void REAL(scale_strip)(const fi_orthogonal_matrix *q, int64_t first, int64_t columns, real *strip)
+/* Multiply the strip's columns by their scales, on the way to the output if whole rows of it can go there. */
+static void REAL(finish_strip)(const fi_orthogonal_matrix *q, int64_t first, int64_t columns, real *strip)
 {
-    const int parts = q->job->complex_numbers ? 2 : 1;
+    const fi_orthogonal_job *job = q->job;
+    const int64_t parts = job->complex_numbers ? 2 : 1;
     const real *scales = (const real *)q->scales + first * parts;
+    real *out = (real *)job->out + ((q->number - job->first_matrix) * job->matrix_step +
+                                    (first - job->first_column) * job->column_step) * parts;
+    const int whole = parts == 1 && job->column_step == 1 && columns == TILE_COLUMNS;
+    real *const to = whole ? out : strip;
+    const int64_t to_row = whole ? job->row_step : TILE_COLUMNS;
     real re[TILE_COLUMNS] = {0}, im[TILE_COLUMNS] = {0}, minus_im[TILE_COLUMNS] = {0};
     for (int64_t c = 0; c < columns; c++) {
         re[c] = scales[c * parts];
@@ -195,21 +218,15 @@ static void REAL(scale_strip)(const fi_orthogonal_matrix *q, int64_t first, int6
             real *x = strip + r * TILE_COLUMNS + j, *y = x + TILE_COLUMNS;
             const vr a = VR(load)(x), s = VR(load)(re + j);
             if (parts == 1) {
-                VR(store)(x, VR(mul)(a, s));
+                VR(store)(to + r * to_row + j, VR(mul)(a, s));
             } else {
                 const vr b = VR(load)(y);
                 VR(store)(x, VR(fma)(a, s, VR(mul)(b, VR(load)(minus_im + j))));
                 VR(store)(y, VR(fma)(a, VR(load)(im + j), VR(mul)(b, s)));
             }
         }
-}
-
-static void REAL(write_strip)(const fi_orthogonal_matrix *q, int64_t first, int64_t columns, const real *strip)
-{
-    const fi_orthogonal_job *job = q->job;
-    const int64_t parts = job->complex_numbers ? 2 : 1;
-    real *out = (real *)job->out + ((q->number - job->first_matrix) * job->matrix_step +
-                                    (first - job->first_column) * job->column_step) * parts;
+    if (whole)
+        return;
     if (parts == 1 && job->column_step == 1) {
         for (int64_t r = 0; r < q->height; r++)
             memcpy(out + r * job->row_step, strip + r * TILE_COLUMNS, (size_t)columns * sizeof(real));
@@ -247,9 +264,7 @@ static void REAL(orthogonal_strips)(const fi_orthogonal_matrix *q, int64_t first
     }
     for (int64_t left = first; left < last; left += TILE_COLUMNS) {
         const int64_t columns = last - left < TILE_COLUMNS ? last - left : TILE_COLUMNS;
-        real *strip = strips + (left - first) / TILE_COLUMNS * size;
-        REAL(scale_strip)(q, left, columns, strip);
-        REAL(write_strip)(q, left, columns, strip);
+        REAL(finish_strip)(q, left, columns, strips + (left - first) / TILE_COLUMNS * size);
     }
 }
 
