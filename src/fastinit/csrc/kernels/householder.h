@@ -172,19 +172,36 @@ static void REAL(orthogonal_panel)(const fi_orthogonal_matrix *q, int64_t panel,
     REAL(invert)(s, width, diagonal, (real *)q->factors + panel * FI_PANEL * FI_PANEL);
 }
 
-/* c += V N V' c for the rows of a strip from the panel's first on; below `depth` they are still zero. */
-static void REAL(apply_panel)(const real *v, int64_t stride, int64_t width, int64_t rest, const real *n, int64_t depth,
-                              real *c, real *w, real *nw)
+/* w = V' c for the rows of a strip from the panel's first on. Zeros on top of the vectors are skipped; below
+ * `depth` the strip is still zero. */
+static void REAL(project)(const real *v, int64_t stride, int64_t width, int64_t depth, const real *c, real *w)
 {
     for (int64_t from = 0; from < depth; from += DEPTH)
         for (int64_t i = 0, rows; i < width; i += rows) {
             rows = REAL(tile_height)(width - i);
             const int64_t to = depth - from < DEPTH ? depth : from + DEPTH;
-            int64_t at = from > (i & ~1) ? from : i & ~1; /* above, these vectors are zero */
-            at = at < to ? at : to;
-            REAL(tile)((int)rows, (size_t)(to - at), v + i * stride + at, stride, 1, c + at * TILE_COLUMNS,
+            int64_t k = from > (i & ~1) ? from : i & ~1; /* in a complex pair the second begins with the first */
+            k = k < to ? k : to;
+            REAL(tile)((int)rows, (size_t)(to - k), v + i * stride + k, stride, 1, c + k * TILE_COLUMNS,
                        w + i * TILE_COLUMNS, TILE_COLUMNS, from > 0);
         }
+}
+
+/* The same where the strip's columns are still those of the identity, with ones from row `at` on: their products
+ * are the vectors' own elements. Columns whose one is above the panel are zero in it. */
+static void REAL(project_identity)(const real *v, int64_t stride, int64_t width, int64_t at, int64_t columns, real *w)
+{
+    const int64_t skip = at < 0 ? -at : 0;
+    for (int64_t i = 0; i < width; i++, w += TILE_COLUMNS) {
+        memset(w, 0, TILE_COLUMNS * sizeof(real));
+        memcpy(w + skip, v + i * stride + at + skip, (size_t)(columns - skip) * sizeof(real));
+    }
+}
+
+/* c += V N w */
+static void REAL(reflect_strip)(const real *v, int64_t stride, int64_t width, int64_t rest, const real *n, const real *w,
+                                real *nw, real *c)
+{
     for (int64_t i = 0, rows; i < width; i += rows) {
         rows = REAL(tile_height)(width - i);
         REAL(tile)((int)rows, (size_t)(width - i), n + i * FI_PANEL + i, FI_PANEL, 1, w + i * TILE_COLUMNS,
@@ -249,17 +266,20 @@ static void REAL(orthogonal_strips)(const fi_orthogonal_matrix *q, int64_t first
         strips[c / TILE_COLUMNS * size + (first + c) * parts * TILE_COLUMNS + c % TILE_COLUMNS] = 1;
 
     for (int64_t panel = (last - 1) * parts / FI_PANEL; panel >= 0; panel--) {
-        const int64_t top = panel * FI_PANEL, rest = q->height - top;
+        const int64_t top = panel * FI_PANEL, rest = q->height - top, stride = fi_panel_stride(q->height, panel);
         const int64_t width = q->vectors - top < FI_PANEL ? q->vectors - top : FI_PANEL;
         const real *v = REAL(panel_vectors)(q, panel), *n = (real *)q->factors + panel * FI_PANEL * FI_PANEL;
         for (int64_t left = first; left < last; left += TILE_COLUMNS) {
             const int64_t right = left + TILE_COLUMNS < last ? left + TILE_COLUMNS : last;
-            const int64_t own = (right - 1) * parts / FI_PANEL; /* the first that does anything here */
+            const int64_t lowest = (right - 1) * parts, own = lowest / FI_PANEL; /* the first to do anything here */
+            real *c = strips + (left - first) / TILE_COLUMNS * size + top * TILE_COLUMNS;
             if (panel > own)
                 continue;
-            REAL(apply_panel)(v, fi_panel_stride(q->height, panel), width, rest, n,
-                              panel == own ? (right - 1) * parts + 1 - top : rest,
-                              strips + (left - first) / TILE_COLUMNS * size + top * TILE_COLUMNS, w, nw);
+            if (panel == own && parts == 1)
+                REAL(project_identity)(v, stride, width, left - top, right - left, w);
+            else
+                REAL(project)(v, stride, width, panel == own ? lowest + 1 - top : rest, c, w);
+            REAL(reflect_strip)(v, stride, width, rest, n, w, nw, c);
         }
     }
     for (int64_t left = first; left < last; left += TILE_COLUMNS) {
