@@ -1,6 +1,6 @@
 """orthogonal: Haar matrices in float32, fresh, beside every library that makes them, with their errors.
 
-`limit` is no library: a matrix product of NumPy's with as many operations as Stewart's method has to do, 2 m n² - 2/3 n³
+`limit` is no library: a matrix product of NumPy with as many operations as Stewart's method has to do, 2 m n² - 2/3 n³
 (4/3 n³ for a square). The error beside a name is max |Q'Q - I|.
 """
 

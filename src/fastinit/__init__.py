@@ -1,7 +1,7 @@
 """Initialize neural networks on the CPU: fast, and with the same bits on every machine."""
 
-from ._activation import activate
 from ._fans import fans
+from .dense import MLP, activate, dense
 from .initializers import (
     constant,
     delta_orthogonal,
@@ -32,12 +32,14 @@ from .keys import Key
 from .runtime import __version__, available_isas, info, isa
 
 __all__ = [
+    "MLP",
     "Key",
     "__version__",
     "activate",
     "available_isas",
     "constant",
     "delta_orthogonal",
+    "dense",
     "dirac",
     "fans",
     "get",

@@ -29,8 +29,18 @@ OF_ROWS = frozenset({"softmax", "log_softmax"})
 _THREADED_BYTES = 1 << 18
 
 
+Activation = str | tuple[str, float] | None
+
+_BY_NAME: dict[Any, tuple[int, float]] = {
+    name: (_kernels.ACTIVATIONS[name], parameter or 0.0) for name, parameter in PARAMETERS.items()
+}
+_BY_NAME[None] = _BY_NAME["linear"]
+
+
 def resolve(activation: Any) -> tuple[int, float]:
     """The kernels' code and parameter of an activation: None, a name, or a (name, parameter) pair."""
+    if (type(activation) is str or activation is None) and activation in _BY_NAME:
+        return _BY_NAME[activation]
     name, parameter = check_activation("linear" if activation is None else activation, PARAMETERS)
     return _kernels.ACTIVATIONS[name], parameter
 

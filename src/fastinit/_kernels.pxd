@@ -13,6 +13,7 @@ cdef extern from "fastinit.h" nogil:
         FI_BF16
         FI_F64
         FI_U32
+        FI_DTYPE_COUNT
 
     ctypedef struct fi_plan:
         fi_dtype dtype
@@ -67,6 +68,61 @@ cdef extern from "fastinit.h" nogil:
 
     void fi_activate(fi_dtype dtype, fi_activation kind, double parameter, const void *x, void *out, int64_t rows,
                      int64_t columns, int threads) noexcept
+
+    ctypedef struct fi_dense_job:
+        fi_dtype dtype
+        int64_t rows, depth, columns
+        const void *x
+        int64_t x_row
+        const void *weight
+        int64_t weight_row, weight_column
+        const void *bias
+        void *out
+        fi_activation activation
+        double parameter
+        int ndim
+        int64_t *shape
+        int64_t *x_item
+        int64_t *weight_item
+        int64_t *bias_item
+
+    ctypedef struct fi_dense_plan:
+        double work
+        size_t workspace
+
+    void fi_plan_dense(const fi_dense_job *job, int threads, fi_dense_plan *plan) noexcept
+    void fi_dense(const fi_dense_job *job, const fi_dense_plan *plan, void *workspace) noexcept nogil
+
+    ctypedef struct fi_layer:
+        int64_t depth, columns
+        const void *strips
+        int64_t strips_item
+        const void *bias
+        int64_t bias_item
+        fi_activation activation
+        double parameter
+
+    ctypedef struct fi_network_job:
+        fi_dtype dtype
+        int count
+        const fi_layer *layers
+        int64_t items, rows
+        const void *x
+        int64_t x_row, x_item
+        void *out
+
+    ctypedef struct fi_network_plan:
+        double work
+        size_t workspace
+
+    void fi_plan_network(const fi_network_job *job, int threads, fi_network_plan *plan) noexcept
+    void fi_network(const fi_network_job *job, const fi_network_plan *plan, void *workspace) noexcept nogil
+    int64_t fi_packed_size(fi_dtype dtype, int64_t depth, int64_t columns) noexcept
+    void fi_pack(fi_dtype dtype, const void *weight, int64_t row, int64_t column, int64_t depth, int64_t columns,
+                 void *strips) noexcept
+    void fi_unpack(fi_dtype dtype, const void *strips, int64_t depth, int64_t columns, void *weight) noexcept
+
+    float fi_multiply_adds(int64_t count) noexcept nogil
 
     ctypedef struct fi_orthogonal_job:
         const fi_plan *normal

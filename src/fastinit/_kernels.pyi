@@ -1,3 +1,4 @@
+from collections.abc import Callable
 from typing import Any, final
 
 VERSION: str
@@ -29,6 +30,27 @@ def fill(
 ) -> None: ...
 def fill_all(requests: list[tuple[Any, ...]], threads: int) -> None: ...
 def activate(dtype: int, kind: int, parameter: float, x: Any, out: Any, columns: int, threads: int = 1) -> None: ...
+def dense(
+    x: Any,
+    weight: Any,
+    bias: Any,
+    kind: int,
+    parameter: float,
+    out: Any,
+    transpose_weight: bool,
+    threads: int | Callable[[], int],
+) -> Any: ...
+
+class Network:
+    leading: tuple[int, ...]
+    inputs: int
+    outputs: int
+    def __init__(self, dtype: int, layers: list[tuple[Any, Any, int, float]], leading: tuple[int, ...]) -> None: ...
+    def set(self, index: int, weight: Any, bias: Any) -> None: ...
+    def get(self, index: int) -> tuple[Any, Any]: ...
+    def run(self, x: Any, out: Any, threads: int | Callable[[], int]) -> Any: ...
+
+def multiply_adds(count: int) -> None: ...
 def orthogonal(
     normal: Plan,
     out: Any,

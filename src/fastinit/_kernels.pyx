@@ -281,6 +281,9 @@ def map_words(Plan plan not None, const uint32_t[::1] words, unsigned char[::1] 
         fi_fill(&job, 1, 1)
 
 
+include "_forward.pxi"
+
+
 def isas():
     """(name, compiled in, runnable here) of every instruction set, best last."""
     return [
@@ -301,6 +304,12 @@ def use_isa(str name not None):
             fi_isa_use(i)
             return
     raise ValueError(f"{name!r} is not compiled in or cannot run here")
+
+
+def multiply_adds(int64_t count):
+    """For benchmarks: do so many float32 fma in registers, as fast as the machine can."""
+    with nogil:
+        fi_multiply_adds(count)
 
 
 def special(str name not None, double x):

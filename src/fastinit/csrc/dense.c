@@ -37,8 +37,8 @@ void fi_plan_dense(const fi_dense_job *job, int threads, fi_dense_plan *plan)
     for (int i = 0; i < job->ndim; i++)
         items *= job->shape[i];
     /* As floating-point numbers, because the product of four sizes may overflow. */
-    const double work = (double)items * (double)job->rows * (double)job->depth * (double)job->columns;
-    if (work < THREADED_WORK)
+    plan->work = (double)items * (double)job->rows * (double)job->depth * (double)job->columns;
+    if (plan->work < THREADED_WORK)
         threads = 1;
 
     plan->items = items;

@@ -178,8 +178,9 @@ typedef struct {
     int64_t shape[FI_MAX_NDIM], x_item[FI_MAX_NDIM], weight_item[FI_MAX_NDIM], bias_item[FI_MAX_NDIM];
 } fi_dense_job;
 
-/* How fi_dense divides the work; filled in by fi_dense_plan. */
+/* How fi_dense divides the work; filled in by fi_plan_dense. */
 typedef struct {
+    double work; /* multiplications */
     int threads;
     int64_t items, row_chunk, row_chunks, column_chunk, column_chunks;
     int packs; /* whether weights are copied into strips first */
@@ -214,6 +215,7 @@ typedef struct {
 } fi_network_job;
 
 typedef struct {
+    double work; /* multiplications */
     int threads;
     int64_t row_chunk, row_chunks;
     int64_t widest; /* elements of a row of workspace */
@@ -231,6 +233,9 @@ void fi_unpack(fi_dtype dtype, const void *strips, int64_t depth, int64_t column
 
 /* Bytes per element. */
 size_t fi_itemsize(fi_dtype dtype);
+
+/* For benchmarks: so many float32 fma, rounded up, as fast as the machine can. */
+float fi_multiply_adds(int64_t count);
 
 /* Instruction sets, best last. A name is compiled in, runnable here, both or neither. */
 int fi_isa_count(void);

@@ -77,6 +77,7 @@ typedef struct {
     fi_activate_run *activate[FI_ACTIVATION_COUNT][FI_DTYPE_COUNT]; /* float32 and float64 alone */
     fi_product_run *product[FI_DTYPE_COUNT];                          /* this and the next: likewise */
     fi_pack_run *pack[FI_DTYPE_COUNT];
+    float (*multiply_adds)(int64_t count); /* so many fma in registers, at least */
     int tile_rows, tile_columns[FI_DTYPE_COUNT]; /* columns of a strip */
     const fi_orthogonal_kernels *orthogonal[FI_DTYPE_COUNT];                /* likewise */
     void (*narrow)(fi_dtype from, const void *x, fi_dtype to, void *out, int64_t count);

@@ -25,14 +25,15 @@ typedef struct {
 void fi_plan_network(const fi_network_job *job, int threads, fi_network_plan *plan)
 {
     const int64_t itemsize = (int64_t)fi_itemsize(job->dtype), tile_rows = fi_current_kernels()->tile_rows;
-    double work = 0;
+    plan->work = 0;
     plan->widest = 0;
     for (int i = 0; i < job->count; i++) {
-        work += (double)job->items * (double)job->rows * (double)job->layers[i].depth * (double)job->layers[i].columns;
+        plan->work += (double)job->items * (double)job->rows * (double)job->layers[i].depth *
+                      (double)job->layers[i].columns;
         if (i + 1 < job->count && job->layers[i].columns > plan->widest)
             plan->widest = job->layers[i].columns;
     }
-    if (work < THREADED_WORK)
+    if (plan->work < THREADED_WORK)
         threads = 1;
 
     int64_t chunk = MOST_ROWS;

@@ -41,6 +41,7 @@ FILL_FLOATS(tail, FI_METHOD_TAIL)
 #include "activation.h"
 #include "gemm.h"
 #include "householder.h"
+#include "peak.h"
 
 #define ROW(method) \
     {[FI_F32] = fill_##method##_f32, [FI_F16] = fill_##method##_f16, [FI_BF16] = fill_##method##_bf16, \
@@ -85,6 +86,7 @@ const fi_kernels TABLE_OF(FI_ISA) = {
         },
     .product = {[FI_F32] = product32, [FI_F64] = product64},
     .pack = {[FI_F32] = pack32, [FI_F64] = pack64},
+    .multiply_adds = multiply_adds,
     .tile_rows = FI_TILE_ROWS,
     .tile_columns = {[FI_F32] = FI_TILE_VECTORS * FI_LANES, [FI_F64] = FI_TILE_VECTORS * FI_LANES / 2},
     .orthogonal = {[FI_F32] = &orthogonal32, [FI_F64] = &orthogonal64},
