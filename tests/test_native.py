@@ -2,6 +2,7 @@
 
 import ast
 import functools
+import itertools
 import os
 import platform
 import re
@@ -16,7 +17,7 @@ import pytest
 from test_stream import ALL, COUNTS, DTYPES, FIRSTS, KEY, LAWS, ONE_PER_METHOD, STREAM, edge_case, oracle, oracle_bits
 
 from conftest import RUNNABLE
-from fastinit import _reference
+from fastinit import _reference, _reference_orthogonal
 
 pytestmark = pytest.mark.slow
 
@@ -89,10 +90,25 @@ def word_rows() -> Iterator[tuple[str, bytes]]:
             yield fields, _reference.philox_words(key, stream, first, 99).tobytes()
 
 
+def orthogonal_rows() -> Iterator[tuple[str, bytes]]:
+    for dtype, pairs, (m, n) in itertools.product(
+        ("float32", "float64"), (False, True), ((1, 1), (2, 1), (3, 3), (33, 33), (64, 37), (70, 70))
+    ):
+        whole = _reference_orthogonal.orthogonal(dtype, KEY, STREAM, m, n, 2, -1.3, pairs)
+        whole = whole.reshape(m, 2, n).swapaxes(1, 2) if pairs else whole
+        for first, last, transposed in ((0, n, 0), (n // 2, n, 1), (n - 1, n, 0)):
+            block = whole[:, first:last]
+            fields = f"{KEY:x} {STREAM:x} {m} {n} {first} {last} 2 {int(pairs)} {transposed} {(-1.3).hex()}"
+            yield (
+                f"normal {dtype} 0 1 -inf inf orthogonal {fields}",
+                (block.swapaxes(0, 1) if transposed else block).tobytes(),
+            )
+
+
 @functools.cache
 def rows() -> dict[str, str]:
     """Every row with its hash."""
-    found = dict(word_rows())
+    found = dict(word_rows()) | dict(orthogonal_rows())
     for law, dtype in ALL:
         found |= dict(run_rows(law, dtype, (0, 3), (61, 300)))
         found |= dict(far_rows(law, dtype))
