@@ -182,7 +182,7 @@ class _Layout(NamedTuple):
     products: int  # as many multiplications as it takes, roughly
 
 
-@functools.lru_cache(maxsize=1024)
+@functools.lru_cache(maxsize=256)
 def _layout(shape: tuple[int, ...], block: Block | None, column_axis: Any, batch_axis: Any) -> _Layout:
     ends = tuple([(0, n) for n in shape]) if block is None else block
     batch, column = check_matrix_axes(shape, column_axis, batch_axis)
