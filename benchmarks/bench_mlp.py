@@ -10,9 +10,7 @@ from pytest_benchmark.fixture import BenchmarkFixture
 @pytest.mark.parametrize("batch", networks.BATCHES)
 @pytest.mark.parametrize("widths", networks.NETWORKS, ids=lambda widths: "-".join(map(str, widths)))
 @pytest.mark.parametrize("library", libraries.installed(list(networks.LIBRARIES)))
-def test_mlp(
-    benchmark: BenchmarkFixture, library: str, widths: tuple[int, ...], batch: int, activation: str
-) -> None:
+def test_mlp(benchmark: BenchmarkFixture, library: str, widths: tuple[int, ...], batch: int, activation: str) -> None:
     network, x = networks.layers(widths, activation), networks.inputs((batch, widths[0]))
     job = networks.checked(networks.LIBRARIES[library](network, x), network, x)
     benchmark.group = f"MLP {'-'.join(map(str, widths))} {activation}, {batch} rows"

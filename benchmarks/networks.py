@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import partial
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -26,7 +27,7 @@ POPULATION = 256
 def layers(widths: Sequence[int], activation: str | None, last: str | None = None) -> Layers:
     """A network of these widths, whose last layer is linear or has the activation `last`."""
     made = []
-    for i, shape in enumerate(zip(widths, widths[1:], strict=False)):
+    for i, shape in enumerate(pairwise(widths)):
         weight = fastinit.lecun_normal(shape, seed=fastinit.Key(0).child(i))
         bias = fastinit.normal(shape[1:], 0.0, 0.1, seed=fastinit.Key(1).child(i))
         made.append((weight, bias, activation if i + 2 < len(widths) else last))
@@ -129,7 +130,9 @@ def by_onnxruntime(network: Layers, x: Array) -> Job:
         nodes.append(helper.make_node("Gemm", [name, f"w{i}", f"b{i}"], [f"h{i}"]))
         name = f"h{i}"
         if activation:
-            nodes.append(helper.make_node({"relu": "Relu", "tanh": "Tanh", "gelu": "Gelu"}[activation], [name], [f"a{i}"]))
+            nodes.append(
+                helper.make_node({"relu": "Relu", "tanh": "Tanh", "gelu": "Gelu"}[activation], [name], [f"a{i}"])
+            )
             name = f"a{i}"
     first = helper.make_tensor_value_info("x", TensorProto.FLOAT, x.shape)
     last = helper.make_tensor_value_info(name, TensorProto.FLOAT, (len(x), network[-1][1].size))
@@ -166,7 +169,7 @@ def checked(job: Job, network: Layers, x: Array) -> Job:
 def population(size: int, rows: int, widths: Sequence[int]) -> dict[str, Job]:
     """Networks of one shape with weights of their own: one call, a loop over NumPy's, and its batched product."""
     networks = []
-    for i, shape in enumerate(zip(widths, widths[1:], strict=False)):
+    for i, shape in enumerate(pairwise(widths)):
         weight = fastinit.lecun_normal((size, *shape), batch_axis=0, seed=fastinit.Key(3).child(i))
         bias = fastinit.normal((size, shape[1]), 0.0, 0.1, seed=fastinit.Key(4).child(i))
         networks.append((weight, bias, "relu" if i + 2 < len(widths) else None))

@@ -9,6 +9,7 @@ import pytest
 
 import fastinit
 from fastinit import (
+    _activation,
     _constant,
     _engine,
     _fans,
@@ -22,7 +23,19 @@ from fastinit import (
     runtime,
 )
 
-MODULES = [_constant, _fans, _models, _orthogonal, _random, _scaled, _structured, initializers, keys, runtime]
+MODULES = [
+    _activation,
+    _constant,
+    _fans,
+    _models,
+    _orthogonal,
+    _random,
+    _scaled,
+    _structured,
+    initializers,
+    keys,
+    runtime,
+]
 
 ROOT = Path(__file__).resolve().parent.parent
 

@@ -105,8 +105,16 @@ def dense(
     # Either an argument is wrong, or something has to be allocated or copied first.
     dtype, shape = check_dense(x, weight, bias, transpose_weight)
     out = _checked_out(out, dtype, shape, x=x, weight=weight, bias=bias)
-    copies = [None if array is None else np.array(array, order="C") for array in (x, weight, bias)]
-    return _kernels.dense(*copies, kind, parameter, out, transpose_weight, limit)
+    x, weight = np.array(x, order="C"), np.array(weight, order="C")
+    bias = None if bias is None else np.array(bias, order="C")
+    return _written(_kernels.dense(x, weight, bias, kind, parameter, out, transpose_weight, limit))
+
+
+def _written(out: np.ndarray | None) -> np.ndarray:
+    """The kernels' result; for them to leave a checked and copied call to Python would be a fault."""
+    if out is None:
+        raise AssertionError("the kernels refused a call that had passed every check; please report this")
+    return out
 
 
 def _checked_out(
@@ -222,7 +230,7 @@ class MLP:
         out = _checked_out(out, self._dtype, shape, x=x)
         if leading and x.ndim > 2:
             x = np.broadcast_to(x, leading + x.shape[-2:])
-        return self._network.run(np.array(x, order="C"), out, limit)
+        return _written(self._network.run(np.array(x, order="C"), out, limit))
 
     def update(self, index: int, weight: np.ndarray | None = None, bias: np.ndarray | None = None) -> None:
         """Copy new values into a layer, in place; None leaves the old ones.

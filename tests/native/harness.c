@@ -9,8 +9,9 @@
  *     law dtype a b c d given count word ...
  *     law dtype a b c d orthogonal key stream rows columns first_column last_column number pairs transposed gain
  * The law is `words` (a to d unused), `uniform` (low, high), `symmetric_uniform` (limit) or `normal` (mean,
- * std, lower, upper), for `orthogonal` a standard normal; a to d are C's floating constants or inf; key, stream and words are hexadecimal; count
- * is a multiple of FI_WORDS_PADDING.
+ * std, lower, upper; standard for `orthogonal`); a to d are C's floating constants or inf; key, stream and words are hexadecimal; count
+ * is a multiple of FI_WORDS_PADDING. Or it is `activate` (the activation's code, its parameter, columns, d
+ * unused), applied in place to given values, as many words as there may be; all NaNs are made one.
  *
  * The hash is 64-bit FNV-1a over the values' bytes: h = 0xCBF29CE484222325, then for each byte
  * h = (h ^ byte) * 0x100000001B3 mod 2^64.
@@ -118,6 +119,34 @@ static uint64_t hash_from_given(const fi_plan *plan)
     return hash;
 }
 
+static uint64_t hash_of_activation(fi_dtype dtype, const double a[4])
+{
+    const size_t itemsize = fi_itemsize(dtype);
+    int64_t count;
+    if (scanf("%" SCNd64, &count) != 1 || count <= 0 || (size_t)count * 4 % itemsize != 0)
+        fail("a number of words that is none", "");
+    uint32_t *words = allocate((size_t)count * sizeof *words);
+    for (int64_t i = 0; i < count; i++)
+        if (scanf("%" SCNx32, &words[i]) != 1)
+            fail("a word that is none", "");
+    const int64_t elements = (int64_t)((size_t)count * 4 / itemsize), columns = (int64_t)a[2];
+    fi_activate(dtype, (fi_activation)(int)a[0], a[1], words, words, elements / columns, columns, 1);
+    for (int64_t i = 0; i < elements; i++) {
+        if (dtype == FI_F64) {
+            uint64_t bits;
+            memcpy(&bits, words + 2 * i, sizeof bits);
+            if ((bits & 0x7FFFFFFFFFFFFFFFu) > 0x7FF0000000000000u)
+                bits = 0x7FF8000000000000u;
+            memcpy(words + 2 * i, &bits, sizeof bits);
+        } else if ((words[i] & 0x7FFFFFFFu) > 0x7F800000u) {
+            words[i] = 0x7FC00000u;
+        }
+    }
+    const uint64_t hash = fnv1a((const unsigned char *)words, (size_t)count * sizeof *words);
+    free(words);
+    return hash;
+}
+
 /* Columns of one matrix, on two threads, between the ends of allocations of exactly the size asked for. */
 static uint64_t hash_of_orthogonal(const fi_plan *plan)
 {
@@ -175,16 +204,20 @@ int main(int argc, char **argv)
     if (fesetround(FE_UPWARD) != 0)
         fail("no rounding upward", "");
     while ((fields = scanf("%31s %15s %lf %lf %lf %lf %15s", law, dtype, &a[0], &a[1], &a[2], &a[3], origin)) == 7) {
-        const fi_plan plan = plan_of(law, dtype_of(dtype), a);
         uint64_t hash;
-        if (strcmp(origin, "philox") == 0)
-            hash = hash_from_philox(&plan);
-        else if (strcmp(origin, "given") == 0)
-            hash = hash_from_given(&plan);
-        else if (strcmp(origin, "orthogonal") == 0)
-            hash = hash_of_orthogonal(&plan);
-        else
-            fail("no such origin of values: ", origin);
+        if (strcmp(law, "activate") == 0) {
+            hash = hash_of_activation(dtype_of(dtype), a);
+        } else {
+            const fi_plan plan = plan_of(law, dtype_of(dtype), a);
+            if (strcmp(origin, "philox") == 0)
+                hash = hash_from_philox(&plan);
+            else if (strcmp(origin, "given") == 0)
+                hash = hash_from_given(&plan);
+            else if (strcmp(origin, "orthogonal") == 0)
+                hash = hash_of_orthogonal(&plan);
+            else
+                fail("no such origin of values: ", origin);
+        }
         printf("%016" PRIx64 "\n", hash);
         if (fegetround() != FE_UPWARD)
             fail("the rounding mode was not put back", "");

@@ -29,6 +29,8 @@ typedef struct {
     int64_t x_row;             /* so many elements apart */
     const void *weight;        /* strips: strip s, row k begins s * strip + k * step elements on */
     int64_t strip, step;
+    int packed;                /* the last strip may be narrower, and its rows follow each other without gaps */
+    const void *next, *next_end; /* what will be read after this product, or NULL */
     const void *bias;          /* or NULL */
     void *out;
     int64_t out_row;
@@ -40,7 +42,8 @@ typedef struct {
 
 typedef void fi_product_run(const fi_product *product);
 
-/* Copy a matrix, whose elements are `row` and `column` elements apart, into packed strips. */
+/* Copy a matrix, whose elements are `row` and `column` elements apart, into packed strips; they end with
+ * FI_PACKED_SLACK elements of padding. */
 typedef void fi_pack_run(const void *weight, ptrdiff_t row, ptrdiff_t column, int64_t depth, int64_t columns,
                          void *strips);
 
