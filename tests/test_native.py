@@ -2,6 +2,7 @@
 
 import ast
 import functools
+import itertools
 import os
 import platform
 import re
@@ -18,7 +19,7 @@ from test_activate import NAMES, PARAMETERS, ROWS, edge_values, random_values, r
 from test_stream import ALL, COUNTS, DTYPES, FIRSTS, KEY, LAWS, ONE_PER_METHOD, STREAM, edge_case, oracle, oracle_bits
 
 from conftest import RUNNABLE
-from fastinit import _activation, _kernels, _reference, _reference_forward
+from fastinit import _activation, _kernels, _reference, _reference_forward, _reference_orthogonal
 
 pytestmark = pytest.mark.slow
 
@@ -107,10 +108,25 @@ def activation_rows() -> Iterator[tuple[str, bytes]]:
             yield f"{fields} {x.nbytes // 4} {words}", y.tobytes()
 
 
+def orthogonal_rows() -> Iterator[tuple[str, bytes]]:
+    for dtype, pairs, (m, n) in itertools.product(
+        ("float32", "float64"), (False, True), ((1, 1), (2, 1), (3, 3), (33, 33), (64, 37), (70, 70))
+    ):
+        whole = _reference_orthogonal.orthogonal(dtype, KEY, STREAM, m, n, 2, -1.3, pairs)
+        whole = whole.reshape(m, 2, n).swapaxes(1, 2) if pairs else whole
+        for first, last, transposed in ((0, n, 0), (n // 2, n, 1), (n - 1, n, 0)):
+            block = whole[:, first:last]
+            fields = f"{KEY:x} {STREAM:x} {m} {n} {first} {last} 2 {int(pairs)} {transposed} {(-1.3).hex()}"
+            yield (
+                f"normal {dtype} 0 1 -inf inf orthogonal {fields}",
+                (block.swapaxes(0, 1) if transposed else block).tobytes(),
+            )
+
+
 @functools.cache
 def rows() -> dict[str, str]:
     """Every row with its hash."""
-    found = dict(word_rows()) | dict(activation_rows())
+    found = dict(word_rows()) | dict(activation_rows()) | dict(orthogonal_rows())
     for law, dtype in ALL:
         found |= dict(run_rows(law, dtype, (0, 3), (61, 300)))
         found |= dict(far_rows(law, dtype))

@@ -5,6 +5,7 @@ from ._fans import fans
 from .dense import MLP, activate, dense
 from .initializers import (
     constant,
+    delta_orthogonal,
     dirac,
     get,
     glorot_normal,
@@ -19,6 +20,7 @@ from .initializers import (
     lecun_uniform,
     normal,
     ones,
+    orthogonal,
     sparse,
     truncated_normal,
     uniform,
@@ -38,6 +40,7 @@ __all__ = [
     "activate",
     "available_isas",
     "constant",
+    "delta_orthogonal",
     "dense",
     "dirac",
     "fans",
@@ -58,6 +61,7 @@ __all__ = [
     "lsuv",
     "normal",
     "ones",
+    "orthogonal",
     "propagate",
     "schemes",
     "sparse",

@@ -65,9 +65,15 @@ _DTYPES = {
 }
 _FLOAT32 = _DTYPES[np.dtype(np.float32)]
 _DTYPE_NAMES = "float32, float64, float16 or bfloat16"
+# Pairs of reals, for the initializers that make complex tensors.
+_COMPLEX_DTYPES = {
+    np.dtype(np.complex64): DType(np.dtype(np.complex64), _kernels.FLOAT32, _FLOAT32.largest, 6.34),
+    np.dtype(np.complex128): DType(np.dtype(np.complex128), _kernels.FLOAT64, float(np.finfo(np.float64).max), 8.3),
+}
+_ALL_DTYPE_NAMES = "float32, float64, float16, bfloat16, complex64 or complex128"
 
 
-def check_target(shape: Any, dtype: Any, out: Any, index: Any, threads: Any) -> Target:
+def check_target(shape: Any, dtype: Any, out: Any, index: Any, threads: Any, complex_too: bool = False) -> Target:
     """Check the arguments that every initializer takes, but for the seed."""
     if out is None and index is None and dtype is None and threads is None and type(shape) is tuple:
         for n in shape:
@@ -75,7 +81,7 @@ def check_target(shape: Any, dtype: Any, out: Any, index: Any, threads: Any) -> 
                 break
         else:
             return _plain_target(shape)
-    return _checked_target(shape, dtype, out, index, threads)
+    return _checked_target(shape, dtype, out, index, threads, complex_too)
 
 
 @lru_cache(maxsize=1024)
@@ -84,13 +90,13 @@ def _plain_target(shape: tuple[int, ...]) -> Target:
     return _checked_target(shape, None, None, None, None)
 
 
-def _checked_target(shape: Any, dtype: Any, out: Any, index: Any, threads: Any) -> Target:
+def _checked_target(shape: Any, dtype: Any, out: Any, index: Any, threads: Any, complex_too: bool = False) -> Target:
     limit = None if threads is None else check_threads(threads)
     checked = check_shape(shape)
     if dtype is None:
-        kind = _FLOAT32 if out is None else check_dtype(_array(out).dtype, "out.dtype")
+        kind = _FLOAT32 if out is None else check_dtype(_array(out).dtype, "out.dtype", complex_too)
     else:
-        kind = check_dtype(dtype)
+        kind = check_dtype(dtype, "dtype", complex_too)
     # NumPy, too, leaves zeros out of this product.
     if math.prod([n for n in checked if n]) * kind.numpy.itemsize >= _MAX_BYTES:
         raise ValueError(f"`shape` must describe fewer than 2**63 bytes. Received: shape={shape}, dtype={kind.numpy}")
@@ -128,17 +134,19 @@ def check_shape(shape: Any) -> tuple[int, ...]:
     return tuple(result)
 
 
-def check_dtype(dtype: Any, name: str = "dtype") -> DType:
+def check_dtype(dtype: Any, name: str = "dtype", complex_too: bool = False) -> DType:
     try:
-        return _resolve_dtype(dtype, name)
+        return _resolve_dtype(dtype, name, complex_too)
     except TypeError as error:
         if "unhashable" not in str(error):
             raise
-        raise TypeError(f"`{name}` must be {_DTYPE_NAMES}. Received: {dtype!r}") from None
+        names = _ALL_DTYPE_NAMES if complex_too else _DTYPE_NAMES
+        raise TypeError(f"`{name}` must be {names}. Received: {dtype!r}") from None
 
 
 @lru_cache(maxsize=64)
-def _resolve_dtype(dtype: Any, name: str) -> DType:
+def _resolve_dtype(dtype: Any, name: str, complex_too: bool) -> DType:
+    names = _ALL_DTYPE_NAMES if complex_too else _DTYPE_NAMES
     if isinstance(dtype, str) and dtype == "bfloat16":
         try:
             import ml_dtypes
@@ -148,16 +156,18 @@ def _resolve_dtype(dtype: Any, name: str) -> DType:
             ) from error
         dtype = ml_dtypes.bfloat16
     if dtype is None:  # np.dtype(None) would be float64
-        raise TypeError(f"`{name}` must be {_DTYPE_NAMES}. Received: None")
+        raise TypeError(f"`{name}` must be {names}. Received: None")
     try:
         resolved = np.dtype(dtype)
     except (TypeError, ValueError, SyntaxError):  # NumPy reads strings as a small language
-        raise TypeError(f"`{name}` must be {_DTYPE_NAMES}. Received: {dtype!r}") from None
+        raise TypeError(f"`{name}` must be {names}. Received: {dtype!r}") from None
     if resolved in _DTYPES:
         return _DTYPES[resolved]
+    if complex_too and resolved in _COMPLEX_DTYPES:
+        return _COMPLEX_DTYPES[resolved]
     if resolved.name == "bfloat16" and resolved.itemsize == 2:
         return DType(resolved, _kernels.BFLOAT16, float.fromhex("0x1.fep127"), 6.34)
-    raise TypeError(f"`{name}` must be {_DTYPE_NAMES} in native byte order. Received: {resolved!r}")
+    raise TypeError(f"`{name}` must be {names} in native byte order. Received: {resolved!r}")
 
 
 def check_out(out: Any, dtype: DType, shape: tuple[int, ...]) -> None:
@@ -234,6 +244,41 @@ def check_axes(ndim: int, **axes: Any) -> list[tuple[int, ...]]:
         received = ", ".join(f"{name}={value!r}" for name, value in axes.items())
         raise ValueError(f"no axis of a {ndim}-D shape may be named twice. Received: {received}")
     return result
+
+
+def check_matrix_axes(shape: tuple[int, ...], column_axis: Any, batch_axis: Any) -> tuple[tuple[int, ...], int]:
+    """The axes that count matrices, ascending, and the one of their columns; at least one is left for rows."""
+    count = len(batch_axis) if is_sequence(batch_axis) else 1
+    if len(shape) < 2 + count:
+        besides = " besides `batch_axis`" if count else ""
+        raise ValueError(f"`shape` must have at least two axes{besides}. Received: shape={shape}")
+    if not is_int(column_axis):
+        raise TypeError(f"`column_axis` must be an int. Received: column_axis={column_axis!r}")
+    (column,), batch = check_axes(len(shape), column_axis=column_axis, batch_axis=batch_axis)
+    return tuple(sorted(batch)), column
+
+
+def check_widening(shape: tuple[int, ...]) -> tuple[int, int]:
+    """The last two sizes, (in, out), of a shape that has them in this order."""
+    inputs, outputs = shape[-2:]
+    if inputs > outputs:
+        raise ValueError(f"`shape` must have no more inputs than outputs, (..., in, out). Received: shape={shape}")
+    return inputs, outputs
+
+
+def check_gain(value: Any, dtype: DType) -> float:
+    """A finite factor for numbers in [-1, 1], which rounding errors may leave by a little."""
+    number = check_number("gain", value)
+    reach = abs(number) * (1.0 + 2.0**-16)
+    if not reach <= dtype.largest:
+        check_fits(reach, f"gain={value}", dtype)
+    return number
+
+
+def check_flag(name: str, value: Any) -> bool:
+    if not isinstance(value, (bool, np.bool_)):
+        raise TypeError(f"`{name}` must be a bool. Received: {name}={value!r}")
+    return bool(value)
 
 
 def check_number(name: str, value: Any) -> float:
