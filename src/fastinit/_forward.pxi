@@ -407,7 +407,7 @@ cdef class Network:
         cdef fi_network_job job
         cdef strided a
         cdef int i
-        cdef int64_t rows = 1, stride
+        cdef int64_t rows = 1, items = 1
         cdef bint shared = True
         cdef int population = <int>len(self.leading)
         cdef int64_t columns = self.outputs
@@ -439,17 +439,14 @@ cdef class Network:
                     if not shared:
                         if x.shape[:-2] != self.leading:
                             return None
-                        stride = 0
                         for i in range(a.ndim - 3, -1, -1):
                             if a.shape[i] == 1:
                                 continue
-                            if stride == 0:
+                            if items == 1:
                                 job.x_item = a.strides[i]
-                                stride = a.strides[i] * a.shape[i]
-                            elif a.strides[i] != stride:
+                            elif a.strides[i] != items * job.x_item:
                                 return None
-                            else:
-                                stride *= a.shape[i]
+                            items *= a.shape[i]
                     elif a.ndim - 2 > population:
                         return None
                 shape = self.leading + shape_of(rows, columns, a.ndim == 1)
