@@ -67,15 +67,15 @@ cdef struct strided:  # what a call needs to know of an ndarray; distances are i
     int64_t strides[FI_MAX_NDIM]
 
 
-cdef int open_array(object value, strided *a, fi_dtype *dtype) except -1:
+cdef int open_array(object value, strided *a, fi_dtype *dtype, int writable=0) except -1:
     """1 if it is a plain array of the dtype, else 0, closed again; a dtype of FI_DTYPE_COUNT is set here."""
     cdef int i
     cdef fi_dtype found
     if not isinstance(value, _ndarray):
         return 0
     try:
-        PyObject_GetBuffer(value, &a.view, PyBUF_STRIDES | PyBUF_FORMAT)
-    except (ValueError, BufferError):  # a dtype that the buffer protocol does not know
+        PyObject_GetBuffer(value, &a.view, PyBUF_STRIDES | PyBUF_FORMAT | writable)
+    except (ValueError, BufferError):  # a dtype that the buffer protocol does not know, or a read-only array
         return 0
     a.ndim = a.view.ndim
     a.shape = <int64_t *>a.view.shape
@@ -241,12 +241,13 @@ cdef dense_of(strided *a, strided *w, strided *b, strided *o, fi_dtype dtype, in
         if count * a.itemsize >= HUGE_BYTES:
             return None
         out = _empty(shape, _FLOATS[dtype])
-    elif out.shape != shape:
+    elif not isinstance(out, _ndarray) or out.shape != shape:
         return None
-    if not open_array(out, o, &dtype):
+    if not open_array(out, o, &dtype, PyBUF_WRITABLE):
         return None
     try:
-        if o.view.readonly or not c_contiguous(o) or not apart(o, a) or not apart(o, w):
+        # A subclass may tell another shape than its memory has.
+        if o.view.len != count * o.itemsize or not c_contiguous(o) or not apart(o, a) or not apart(o, w):
             return None
         if b != NULL and not apart(o, b):
             return None
@@ -430,14 +431,16 @@ cdef class Network:
                     elif a.strides[i] != rows * job.x_row:
                         return None
                     rows *= a.shape[i]
-                shape = shape_of(rows, columns, a.ndim == 1) if a.ndim <= 2 else x.shape[:-1] + (columns,)
+                shape = shape_of(rows, columns, a.ndim == 1)
+                if a.ndim > 2:
+                    shape = tuple([a.shape[i] for i in range(a.ndim - 1)]) + (columns,)
             else:
                 if a.ndim >= 2:
                     rows, job.x_row = a.shape[a.ndim - 2], a.strides[a.ndim - 2]
                     for i in range(a.ndim - 2):
                         shared = shared and a.shape[i] == 1
                     if not shared:
-                        if x.shape[:-2] != self.leading:
+                        if tuple([a.shape[i] for i in range(a.ndim - 2)]) != self.leading:
                             return None
                         for i in range(a.ndim - 3, -1, -1):
                             if a.shape[i] == 1:
@@ -465,12 +468,12 @@ cdef class Network:
             if count * a.itemsize >= HUGE_BYTES:
                 return None
             out = _empty(shape, _FLOATS[dtype])
-        elif out.shape != shape:
+        elif not isinstance(out, _ndarray) or out.shape != shape:
             return None
-        if not open_array(out, &o, &dtype):
+        if not open_array(out, &o, &dtype, PyBUF_WRITABLE):
             return None
         try:
-            if o.view.readonly or not c_contiguous(&o) or not apart(&o, a):
+            if o.view.len != count * o.itemsize or not c_contiguous(&o) or not apart(&o, a):
                 return None
             if count == 0:
                 return out

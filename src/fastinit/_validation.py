@@ -457,8 +457,8 @@ def check_dense(x: Any, weight: Any, bias: Any, transpose_weight: bool) -> tuple
                 f"Received: bias of shape {bias.shape}, weight of shape {weight.shape}"
             )
     shape = (*leading, *x.shape[-2:-1], weight.shape[outputs])
-    if len(shape) > 32:
-        raise ValueError(f"the result must have at most 32 axes. {received}")
+    if max(len(shape), weight.ndim) > 32:
+        raise ValueError(f"arrays must have at most 32 axes, and so must the result. {received}")
     return dtype, shape
 
 
@@ -492,6 +492,8 @@ def check_network(arrays: Sequence[tuple[Any, Any]]) -> tuple[DType, tuple[int, 
         _check_like(f"{name}: weight", weight, dtype, "the first weight")
         if weight.ndim < 2:
             raise ValueError(f"`{name}: weight` must have at least two axes, (..., in, out). Received: {weight.shape}")
+        if weight.ndim > 32:
+            raise ValueError(f"`{name}: weight` must have at most 32 axes. Received: {weight.ndim}")
         if width is not None and weight.shape[-2] != width:
             raise ValueError(
                 f"`{name}: weight` must have as many inputs as the layer before has outputs. "
@@ -518,6 +520,8 @@ def check_network(arrays: Sequence[tuple[Any, Any]]) -> tuple[DType, tuple[int, 
 def check_network_input(x: Any, dtype: DType, inputs: int, outputs: int, leading: tuple[int, ...]) -> tuple[int, ...]:
     """The shape of a network's result."""
     _check_like("x", x, dtype, "the network")
+    if x.ndim > 32:
+        raise ValueError(f"`x` must have at most 32 axes. Received: {x.ndim}")
     if x.ndim < 1 or x.shape[-1] != inputs:
         raise ValueError(f"`x` must be (..., {inputs}), as the first layer has {inputs} inputs. Received: {x.shape}")
     if not leading:

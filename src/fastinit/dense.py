@@ -95,7 +95,7 @@ def dense(
     (2, 1, 3)
     """
     kind, parameter = resolve(activation)
-    if type(activation) is tuple:
+    if isinstance(activation, tuple):
         check_activation_parameter(activation[0], parameter, check_real_array("x", x))
     limit = thread_limit if threads is None else check_threads(threads)
     result = _kernels.dense(x, weight, bias, kind, parameter, out, transpose_weight, limit)
@@ -105,8 +105,10 @@ def dense(
     # Either an argument is wrong, or something has to be allocated or copied first.
     dtype, shape = check_dense(x, weight, bias, transpose_weight)
     out = _checked_out(out, dtype, shape, x=x, weight=weight, bias=bias)
-    copies = [None if array is None else np.array(array, order="C") for array in (x, weight, bias)]
-    return _kernels.dense(*copies, kind, parameter, out, transpose_weight, limit)
+    arrays = [None if array is None else _own(array) for array in (x, weight, bias)]
+    result = _kernels.dense(*arrays, kind, parameter, out, transpose_weight, limit)
+    assert result is not None, "checked arguments make a plain call"
+    return result
 
 
 def _checked_out(
@@ -182,7 +184,7 @@ class MLP:
         described = []
         for layer in given:
             kind, parameter = resolve(layer.activation)
-            if type(layer.activation) is tuple:
+            if isinstance(layer.activation, tuple):
                 check_activation_parameter(layer.activation[0], parameter, dtype)
             bias = None if layer.bias is None else _own(layer.bias)
             described.append((_own(layer.weight), bias, kind, parameter))
@@ -209,7 +211,7 @@ class MLP:
         """
         check_as_many(weights, biases)
         activations = [activation] * (len(weights) - 1) + [output_activation]
-        return cls(zip(weights, biases or [None] * len(weights), activations, strict=True))
+        return cls(zip(weights, [None] * len(weights) if biases is None else biases, activations, strict=True))
 
     def __call__(self, x: np.ndarray, out: np.ndarray | None = None, *, threads: Any = None) -> np.ndarray:
         """Run x, of shape (in,), (batch, in) or (..., batch, in), through all layers."""
@@ -222,7 +224,9 @@ class MLP:
         out = _checked_out(out, self._dtype, shape, x=x)
         if leading and x.ndim > 2:
             x = np.broadcast_to(x, leading + x.shape[-2:])
-        return self._network.run(np.array(x, order="C"), out, limit)
+        result = self._network.run(_own(x), out, limit)
+        assert result is not None, "a checked argument makes a plain call"
+        return result
 
     def update(self, index: int, weight: np.ndarray | None = None, bias: np.ndarray | None = None) -> None:
         """Copy new values into a layer, in place; None leaves the old ones.
