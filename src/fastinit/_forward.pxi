@@ -297,6 +297,7 @@ cdef class Network:
     cdef int strip
     cdef fi_layer *layers
     cdef list memories
+    cdef readonly list shapes  # of weights and biases, None for no bias
     cdef readonly tuple leading
     cdef readonly int64_t inputs, outputs
 
@@ -315,6 +316,7 @@ cdef class Network:
             self.items *= n
         self.strip = fi_packed_size(self.dtype, 1, 1)
         self.memories = [None] * (2 * self.count)
+        self.shapes = []
         for i in range(self.count):
             weight, bias, kind, parameter = layers[i]
             self.layers[i].depth = weight.shape[-2]
@@ -327,7 +329,8 @@ cdef class Network:
             if weight.ndim > 2:
                 self.layers[i].strips_item = fi_packed_size(self.dtype, weight.shape[-2], weight.shape[-1])
             if bias is not None and bias.ndim > 1:
-                self.layers[i].bias_item = bias.shape[-1]
+                self.layers[i].bias_item = self.layers[i].columns
+            self.shapes.append((weight.shape, None if bias is None else bias.shape))
             self.set(i, weight, bias)
         self.inputs = self.layers[0].depth
         self.outputs = self.layers[self.count - 1].columns
@@ -348,7 +351,7 @@ cdef class Network:
             if not open_array(weight, &w, &dtype):
                 raise TypeError("a weight must be an aligned array of the network's dtype")
             try:
-                items = self.items if layer.strips_item else 1
+                items = self.items if len(self.shapes[index][0]) > 2 else 1
                 if not c_contiguous(&w) or w.view.len != items * layer.depth * layer.columns * itemsize:
                     raise ValueError("a weight must be C-contiguous and of the layer's shape")
                 memory = self.memories[2 * index]
@@ -365,7 +368,7 @@ cdef class Network:
             if not open_array(bias, &w, &dtype):
                 raise TypeError("a bias must be an aligned array of the network's dtype")
             try:
-                items = self.items if layer.bias_item else 1
+                items = self.items if len(self.shapes[index][1]) > 1 else 1
                 if not c_contiguous(&w) or w.view.len != items * layer.columns * itemsize:
                     raise ValueError("a bias must be C-contiguous and of the layer's shape")
                 memory = self.memories[2 * index + 1]
@@ -383,7 +386,8 @@ cdef class Network:
         cdef unsigned char[::1] bytes_of
         self.check_strip()
         items = self.items if layer.strips_item else 1
-        weight = _empty((self.leading if layer.strips_item else ()) + (layer.depth, layer.columns), _FLOATS[self.dtype])
+        weight_shape, bias_shape = self.shapes[index]
+        weight = _empty(weight_shape, _FLOATS[self.dtype])
         if weight.size:
             bytes_of = weight.reshape(-1).view(np.uint8)
             for n in range(items):
@@ -391,7 +395,7 @@ cdef class Network:
                           &bytes_of[0] + n * layer.depth * layer.columns * itemsize)
         if layer.bias == NULL:
             return weight, None
-        bias = _empty((self.leading if layer.bias_item else ()) + (layer.columns,), _FLOATS[self.dtype])
+        bias = _empty(bias_shape, _FLOATS[self.dtype])
         if bias.size:
             bytes_of = bias.reshape(-1).view(np.uint8)
             memcpy(&bytes_of[0], layer.bias, bytes_of.shape[0])

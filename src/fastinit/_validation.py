@@ -538,12 +538,12 @@ def check_network_input(x: Any, dtype: DType, inputs: int, outputs: int, leading
     return (*leading, *x.shape[-2:-1], outputs)
 
 
-def check_update(name: str, new: Any, old: np.ndarray | None) -> None:
-    if old is None:
+def check_update(name: str, new: Any, dtype: DType, shape: tuple[int, ...] | None) -> None:
+    if shape is None:
         raise ValueError(f"`{name}` must be None for a layer without one. Received: {type(new).__name__}")
-    if check_real_array(name, new).numpy != old.dtype or new.shape != old.shape:
+    if check_real_array(name, new) is not dtype or new.shape != shape:
         raise ValueError(
-            f"`{name}` must be like the one it replaces, {old.dtype} of shape {old.shape}. "
+            f"`{name}` must be like the one it replaces, {dtype.numpy} of shape {shape}. "
             f"Received: {new.dtype} of shape {new.shape}"
         )
 

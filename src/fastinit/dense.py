@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
@@ -243,10 +244,9 @@ class MLP:
         array([1., 2.])
         """
         index = check_position(index, len(self._activations))
-        old = self._network.get(index)
-        for name, new, array in (("weight", weight, old[0]), ("bias", bias, old[1])):
+        for name, new, shape in zip(("weight", "bias"), (weight, bias), self._network.shapes[index], strict=True):
             if new is not None:
-                check_update(name, new, array)
+                check_update(name, new, self._dtype, shape)
         self._network.set(index, None if weight is None else _own(weight), None if bias is None else _own(bias))
 
     @property
@@ -257,7 +257,7 @@ class MLP:
     @property
     def num_parameters(self) -> int:
         """Elements of all weights and biases."""
-        return sum(array.size for layer in self.layers for array in layer[:2] if array is not None)
+        return sum(math.prod(shape) for pair in self._network.shapes for shape in pair if shape is not None)
 
     @property
     def dtype(self) -> np.dtype:
@@ -269,10 +269,9 @@ class MLP:
 
     def __repr__(self) -> str:
         steps = [str(self._network.inputs)]
-        for layer in self.layers:
-            name = layer.activation
-            name = "linear" if name is None else name if isinstance(name, str) else f"{name[0]}({name[1]})"
-            steps.append(f"{layer.weight.shape[-1]} {name}")
+        for name, (weight, _) in zip(self._activations, self._network.shapes, strict=True):
+            word = "linear" if name is None else name if isinstance(name, str) else f"{name[0]}({name[1]})"
+            steps.append(f"{weight[-1]} {word}")
         population = f"population {self._network.leading}, " if self._network.leading else ""
         return f"MLP({' -> '.join(steps)}, {population}{self.dtype}, {self.num_parameters} parameters)"
 
