@@ -395,7 +395,8 @@ def check_activation_parameter(name: str, parameter: float, dtype: DType) -> Non
     least = float(np.finfo(dtype.numpy).tiny)
     if name == "softplus" and parameter < least:
         raise ValueError(
-            f"the parameter of softplus, beta, must be at least {least:.6g} in {dtype.numpy}. Received: beta={parameter}"
+            f"the parameter of softplus, beta, must be at least {least:.6g} in {dtype.numpy}. "
+            f"Received: beta={parameter}"
         )
 
 
@@ -422,7 +423,7 @@ def check_apart(out: np.ndarray, **inputs: np.ndarray | None) -> None:
 
 def _share_memory(a: np.ndarray, b: np.ndarray) -> bool:
     try:
-        return np.shares_memory(a, b, max_work=1_000_000)
+        return np.shares_memory(a, b, max_work=1_000_000)  # type: ignore[arg-type]
     except np.exceptions.TooHardError:  # the question is NP-hard for the strangest of strides
         return True
 

@@ -106,8 +106,8 @@ def dense(
     # Either an argument is wrong, or something has to be allocated or copied first.
     dtype, shape = check_dense(x, weight, bias, transpose_weight)
     out = _checked_out(out, dtype, shape, x=x, weight=weight, bias=bias)
-    arrays = [None if array is None else _own(array) for array in (x, weight, bias)]
-    result = _kernels.dense(*arrays, kind, parameter, out, transpose_weight, limit)
+    own_bias = None if bias is None else _own(bias)
+    result = _kernels.dense(_own(x), _own(weight), own_bias, kind, parameter, out, transpose_weight, limit)
     assert result is not None, "checked arguments make a plain call"
     return result
 
