@@ -88,7 +88,9 @@ cdef int open_array(object value, strided *a, fi_dtype *dtype, int writable=0) e
         found = FI_DTYPE_COUNT
     if dtype[0] == FI_DTYPE_COUNT:
         dtype[0] = found
-    if found == FI_DTYPE_COUNT or found != dtype[0] or a.ndim > FI_MAX_NDIM or <size_t>a.view.buf % a.itemsize:
+    # Where an empty array begins does not matter, and NumPy calls it aligned anywhere.
+    if (found == FI_DTYPE_COUNT or found != dtype[0] or a.ndim > FI_MAX_NDIM
+            or (a.view.len and <size_t>a.view.buf % a.itemsize)):
         PyBuffer_Release(&a.view)
         return 0
     for i in range(a.ndim):
