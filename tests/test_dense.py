@@ -254,7 +254,7 @@ def test_shapes_are_those_of_matmul(shape: tuple[int, ...], weight_shape: tuple[
     try:
         expected = np.matmul(x, weight)
     except ValueError:
-        with pytest.raises(ValueError, match="leading axes of `x` and `weight` must fit as in numpy.matmul"):
+        with pytest.raises(ValueError, match=r"leading axes of `x` and `weight` must fit as in numpy\.matmul"):
             dense(x, weight)
         return
     found = dense(x, weight)
@@ -696,7 +696,7 @@ def test_an_out_in_the_gaps_of_x_is_apart() -> None:
 # ---- errors ----
 
 
-Pair = namedtuple("Pair", "name parameter")  # noqa: PYI024, as others may write it
+Pair = namedtuple("Pair", "name parameter")
 
 ERRORS: list[tuple[dict[str, Any], type, str]] = [
     ({"x": [[1.0, 2.0, 3.0]]}, TypeError, "`x` must be a NumPy array of float32 or float64. Received: list"),
