@@ -21,6 +21,7 @@ from typing import Any
 import libraries
 import numpy as np
 import numpy_idioms
+import promises_forward
 import record
 from timing import interleaved, ratio
 
@@ -148,12 +149,19 @@ def _check(values: Any, std: float, bound: float) -> None:
     assert abs(float(values.std(dtype=np.float64)) / std - 1) < 2e-3
 
 
-SECTIONS = {"one": one_core, "all": all_cores}
+# Which processors a section has, and its rows.
+SECTIONS: dict[str, tuple[str, Callable[[float], Iterator[Row]]]] = {
+    "initializers": ("one", one_core),
+    "forward": ("one", partial(promises_forward.one_core, compare)),
+    "initializers, all cores": ("all", all_cores),
+    "forward, all cores": ("all", partial(promises_forward.all_cores, compare)),
+}
 
 
 def run_child(task: dict[str, Any]) -> None:
-    libraries.pin(task["threads"])
-    for row in SECTIONS[task["threads"]](task["seconds"]):
+    threads, section = SECTIONS[task["section"]]
+    libraries.pin(threads)
+    for row in section(task["seconds"]):
         print(json.dumps([task["isa"], *row]), flush=True)
         record.progress(f"{task['isa']}: {row[0]}: {row[3]:.2f}")
 
@@ -192,6 +200,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="Measure what the project promises about its speed.")
     known = [isa for isa in ("avx512", "avx2", "neon", "scalar") if isa in fastinit.available_isas()]
     parser.add_argument("--isas", nargs="+", default=known[:2], choices=known)
+    parser.add_argument("--sections", nargs="+", default=list(SECTIONS), choices=SECTIONS)
     parser.add_argument("--seconds", type=float, default=1.5, help="of measuring for each row, about")
     parser.add_argument("--machine", default=record.machine_slug(), help="its name in the results' file names")
     parser.add_argument("--results", type=Path, default=record.RESULTS, help="the folder for the results")
@@ -199,11 +208,12 @@ def main() -> None:
 
     rows: list[list[Any]] = []
     for isa in options.isas:
-        for threads in SECTIONS:
+        for name in options.sections:
+            threads = SECTIONS[name][0]
             environment = {"FASTINIT_ISA": isa}
             if threads == "one":
-                environment |= {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
-            task = {"isa": isa, "threads": threads, "seconds": options.seconds}
+                environment |= dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1")
+            task = {"isa": isa, "section": name, "seconds": options.seconds}
             rows += record.child(__file__, task, environment)
     file = record.path(options.results, options.machine, "must-show")
     content = record.load(file)

@@ -8,9 +8,21 @@ from pathlib import Path
 import pytest
 
 import fastinit
-from fastinit import _constant, _engine, _fans, _models, _random, _scaled, _structured, initializers, keys, runtime
+from fastinit import (
+    _activation,
+    _constant,
+    _engine,
+    _fans,
+    _models,
+    _random,
+    _scaled,
+    _structured,
+    initializers,
+    keys,
+    runtime,
+)
 
-MODULES = [_constant, _fans, _models, _random, _scaled, _structured, initializers, keys, runtime]
+MODULES = [_activation, _constant, _fans, _models, _random, _scaled, _structured, initializers, keys, runtime]
 
 ROOT = Path(__file__).resolve().parent.parent
 

@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from test_activate import NAMES, PARAMETERS, ROWS, edge_values, random_values, row_cases
 from test_stream import ALL, COUNTS, DTYPES, FIRSTS, KEY, LAWS, ONE_PER_METHOD, STREAM, edge_case, oracle, oracle_bits
 
 import fastinit
@@ -153,10 +154,26 @@ def network_rows(dtype: str) -> Iterator[tuple[str, bytes]]:
         yield fields, x.tobytes()
 
 
+def activation_rows() -> Iterator[tuple[str, bytes]]:
+    """Every activation of edge cases and random values; of rows of an awkward length."""
+    for dtype in (np.float32, np.float64):
+        values = np.concatenate([edge_values(dtype), random_values(dtype, 600)])
+        cases: list[tuple[str, float]] = [(name, _activation.PARAMETERS[name] or 0.0) for name in NAMES]
+        cases += [(name, parameter) for name, several in PARAMETERS.items() for parameter in several[:2]]
+        for name, parameter in cases:
+            x = row_cases(dtype, 37) if name in ROWS else values
+            y = _reference_forward.activate(x, name, parameter)
+            y[np.isnan(y)] = np.nan
+            words = " ".join(f"{word:x}" for word in x.ravel().view(np.uint32))
+            columns = x.shape[-1] if name in ROWS else 1
+            fields = f"activate {np.dtype(dtype).name} {_kernels.ACTIVATIONS[name]} {parameter.hex()} {columns} 0 given"
+            yield f"{fields} {x.nbytes // 4} {words}", y.tobytes()
+
+
 @functools.cache
 def rows() -> dict[str, str]:
     """Every row with its hash."""
-    found = dict(word_rows())
+    found = dict(word_rows()) | dict(activation_rows())
     for law, dtype in ALL:
         found |= dict(run_rows(law, dtype, (0, 3), (61, 300)))
         found |= dict(far_rows(law, dtype))

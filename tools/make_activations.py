@@ -114,6 +114,26 @@ def mills_quotient(most: int, top: int, bottom: int, rounding: Rounding) -> tupl
     return p, q
 
 
+MILLS_DEGREE = 7
+
+
+def mills_rows() -> list[list[mp.mpf]]:
+    """Row j, entry i: the coefficient of t^j of mills(y - 1) in that half octave of y = 2^k (h + t), h = 1.25 or 1.75,
+    whose low bits of exponent and leading bit of mantissa make i modulo 8."""
+    columns = {}
+    for k in range(4):
+        for half, centre in enumerate((mp.mpf(5) / 4, mp.mpf(7) / 4)):
+
+            def f(t: mp.mpf, scale: int = 1 << k, centre: mp.mpf = centre) -> mp.mpf:
+                return mills(scale * (centre + t) - 1)
+
+            quarter = mp.mpf(1) / 4
+            columns[(2 * (127 + k) + half) % 8] = polynomial(
+                f, -quarter, quarter, MILLS_DEGREE, lambda t, f=f: 1 / f(t), round32
+            )
+    return [[columns[i % 8][j] for i in range(32)] for j in range(MILLS_DEGREE + 1)]
+
+
 def split(x: mp.mpf, rounding: Rounding) -> list[mp.mpf]:
     """x as a rounded head and a rounded rest."""
     return [rounding(x), rounding(x - rounding(x))]
@@ -124,7 +144,7 @@ def constants(bits: int) -> dict[str, tuple[str, list[mp.mpf]]]:
     single = bits == 32
     rounding = round32 if single else round64
     half = mp.log(2) / 2 * (1 + mp.mpf(2) ** -10)
-    p, q = mills_quotient(15, 4, 5, rounding) if single else mills_quotient(39, 10, 11, rounding)
+    p, q = ([], []) if single else mills_quotient(39, 10, 11, rounding)
     # Klambauer et al., Self-Normalizing Neural Networks, 2017: the fixed point of mean 0 and variance 1.
     e, root = mp.e, mp.sqrt(mp.e)
     alpha = -mp.sqrt(2 / mp.pi) / (mp.erfc(1 / mp.sqrt(2)) * root - 1)
@@ -135,7 +155,7 @@ def constants(bits: int) -> dict[str, tuple[str, list[mp.mpf]]]:
     assert mp.nstr(scale, 15) == "1.05070098735548"
     assert mp.nstr(alpha, 15) == "1.67326324235438"
     slope = 2 * mp.sqrt(2 / mp.pi)
-    return {
+    tables = {
         f"exp_rest{bits}": (
             "(exp(r) - 1 - r) / r^2 in powers of r, |r| <= log(2) / 2",
             polynomial(exp_rest, -half, half, 4 if single else 9, lambda r: r * r * mp.exp(-r), rounding),
@@ -158,6 +178,7 @@ def constants(bits: int) -> dict[str, tuple[str, list[mp.mpf]]]:
             [rounding(scale), rounding(scale * alpha)],
         ),
     }
+    return {name: (comment, values) for name, (comment, values) in tables.items() if values}
 
 
 def main() -> None:
@@ -172,6 +193,17 @@ def main() -> None:
             cells = [hexfloat(v) for v in values]
             py += [f"# {comment}", f'{name.upper()} = """']
             py += [f"    {' '.join(cells[i : i + 4])}" for i in range(0, len(cells), 4)] + ['"""', ""]
+    comment = "P(Z > a) exp(a^2 / 2) by half octaves of a + 1, in powers of t; every eighth entry is the same"
+    table = mills_rows()
+    h += [f"/* {comment} */", f"static const float mills_rows32[{len(table)}][32] = {{"]
+    py += [f"# {comment}", "MILLS_ROWS32 = ("]
+    for row in table:
+        cells = [hexfloat(v, True) for v in row]
+        h += ["    {"] + [f"        {', '.join(cells[i : i + 4])}," for i in range(0, 32, 4)] + ["    },"]
+        cells = [hexfloat(v) for v in row]
+        py += ['    """'] + [f"    {' '.join(cells[i : i + 4])}" for i in range(0, 32, 4)] + ['    """,']
+    h += ["};", ""]
+    py += [")", ""]
     HEADER.write_text("\n".join([*h, "#endif", ""]))
     MODULE.write_text("\n".join(py))
     print(f"wrote {HEADER} and {MODULE}")

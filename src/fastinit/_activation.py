@@ -19,7 +19,7 @@ from ._validation import (
 from .runtime import thread_limit
 
 # Each activation and the default of its parameter, None where it takes none.
-PARAMETERS: dict[str, float | None] = {name: None for name in _kernels.ACTIVATIONS}
+PARAMETERS: dict[str, float | None] = dict.fromkeys(_kernels.ACTIVATIONS)
 PARAMETERS.update(leaky_relu=0.01, elu=1.0, softplus=1.0)
 
 # These work on rows, the others on single values.
@@ -128,7 +128,8 @@ def activate(x: np.ndarray, name: Any, out: np.ndarray | None = None, *, threads
     else:
         check_out(out, dtype, x.shape)
         array = out
-        check_same_or_apart(x, out)
+        if out is not x:
+            check_same_or_apart(x, out)
     if x.size:
         # Other memory orders, and misaligned memory, are copied.
         source = x if x.flags.c_contiguous and x.flags.aligned else np.array(x, order="C", subok=False)

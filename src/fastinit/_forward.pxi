@@ -3,11 +3,16 @@
 
 import numpy as np
 
+from fastinit._memory import empty_in_huge_pages
+
 from cpython.buffer cimport PyBUF_FORMAT, PyBUF_STRIDES
 from libc.string cimport memcpy
 
 # Results from so many bytes on are allocated by Python, which knows about pages.
-cdef Py_ssize_t HUGE_BYTES = 1 << 25
+cdef Py_ssize_t LARGE_RESULT = 1 << 25
+
+# Weights and workspace from so many bytes on are in huge pages: they are read again and again.
+cdef size_t HUGE_FROM = 1 << 20
 
 # Work of fewer multiplications is done before the interpreter's lock could be handed over.
 cdef double GIL_WORK = 1e6
@@ -23,18 +28,25 @@ cdef size_t SPARE_BYTES = 1 << 26
 
 
 cdef class Memory:
-    """Memory that begins on a cache line."""
+    """Memory that begins on a cache line, and lies in huge pages where it is large."""
 
+    cdef object owner
     cdef void *start
     cdef void *aligned
     cdef size_t size
 
     def __cinit__(self, size_t size):
+        cdef unsigned char[::1] pages
+        self.size = size
+        if size >= HUGE_FROM:
+            self.owner = empty_in_huge_pages((size,), np.dtype(np.uint8))
+            pages = self.owner
+            self.aligned = &pages[0]
+            return
         self.start = PyMem_RawMalloc(size + 64)
         if self.start == NULL:
             raise MemoryError(f"{size} bytes of workspace cannot be had")
         self.aligned = <void *>((<size_t>self.start + 63) // 64 * 64)
-        self.size = size
 
     def __dealloc__(self):
         PyMem_RawFree(self.start)
@@ -240,7 +252,7 @@ cdef dense_of(strided *a, strided *w, strided *b, strided *o, fi_dtype dtype, in
         count *= job.shape[i]
     count *= job.rows * job.columns
     if out is None:
-        if count * a.itemsize >= HUGE_BYTES:
+        if count * a.itemsize >= LARGE_RESULT:
             return None
         out = _empty(shape, _FLOATS[dtype])
     elif not isinstance(out, _ndarray) or out.shape != shape:
@@ -316,7 +328,7 @@ cdef class Network:
         self.items = 1
         for n in leading:
             self.items *= n
-        self.strip = fi_packed_size(self.dtype, 1, 1)
+        self.strip = fi_strip(self.dtype)
         self.memories = [None] * (2 * self.count)
         self.shapes = []
         for i in range(self.count):
@@ -329,7 +341,7 @@ cdef class Network:
             self.layers[i].bias_item = 0
             self.layers[i].bias = NULL
             if weight.ndim > 2:
-                self.layers[i].strips_item = fi_packed_size(self.dtype, weight.shape[-2], weight.shape[-1])
+                self.layers[i].strips_item = fi_packed_size(weight.shape[-2], weight.shape[-1])
             if bias is not None and bias.ndim > 1:
                 self.layers[i].bias_item = self.layers[i].columns
             self.shapes.append((weight.shape, None if bias is None else bias.shape))
@@ -346,7 +358,7 @@ cdef class Network:
         cdef fi_dtype dtype = self.dtype
         cdef strided w
         cdef int64_t n, items, itemsize = <int64_t>fi_itemsize(self.dtype)
-        cdef int64_t packed = fi_packed_size(self.dtype, layer.depth, layer.columns)
+        cdef int64_t packed = fi_packed_size(layer.depth, layer.columns)
         cdef Memory memory
         self.check_strip()
         if weight is not None:
@@ -358,7 +370,7 @@ cdef class Network:
                     raise ValueError("a weight must be C-contiguous and of the layer's shape")
                 memory = self.memories[2 * index]
                 if memory is None:
-                    memory = self.memories[2 * index] = Memory(items * packed * itemsize)
+                    memory = self.memories[2 * index] = Memory((items * packed + FI_PACKED_SLACK) * itemsize)
                     layer.strips = memory.aligned
                 for n in range(items):
                     fi_pack(self.dtype, <char *>w.view.buf + n * layer.depth * layer.columns * itemsize,
@@ -404,7 +416,7 @@ cdef class Network:
         return weight, bias
 
     cdef int check_strip(self) except -1:
-        if self.strip != fi_packed_size(self.dtype, 1, 1):
+        if self.strip != fi_strip(self.dtype):
             raise RuntimeError("this network was packed for another instruction set")
         return 0
 
@@ -471,7 +483,7 @@ cdef class Network:
         cdef Memory memory = None
         cdef int64_t count = job.items * job.rows * self.outputs
         if out is None:
-            if count * a.itemsize >= HUGE_BYTES:
+            if count * a.itemsize >= LARGE_RESULT:
                 return None
             out = _empty(shape, _FLOATS[dtype])
         elif not isinstance(out, _ndarray) or out.shape != shape:

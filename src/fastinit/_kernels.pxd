@@ -117,10 +117,14 @@ cdef extern from "fastinit.h" nogil:
 
     void fi_plan_network(const fi_network_job *job, int threads, fi_network_plan *plan) noexcept
     void fi_network(const fi_network_job *job, const fi_network_plan *plan, void *workspace) noexcept nogil
-    int64_t fi_packed_size(fi_dtype dtype, int64_t depth, int64_t columns) noexcept
+    int FI_PACKED_SLACK
+    int fi_strip(fi_dtype dtype) noexcept
+    int64_t fi_packed_size(int64_t depth, int64_t columns) noexcept
     void fi_pack(fi_dtype dtype, const void *weight, int64_t row, int64_t column, int64_t depth, int64_t columns,
                  void *strips) noexcept
     void fi_unpack(fi_dtype dtype, const void *strips, int64_t depth, int64_t columns, void *weight) noexcept
+
+    float fi_multiply_adds(int64_t count) noexcept nogil
 
     int fi_isa_count() noexcept
     const char *fi_isa_name(int isa) noexcept

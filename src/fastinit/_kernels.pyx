@@ -221,6 +221,12 @@ def use_isa(str name not None):
     raise ValueError(f"{name!r} is not compiled in or cannot run here")
 
 
+def multiply_adds(int64_t count):
+    """For benchmarks: do so many float32 fma in registers, as fast as the machine can."""
+    with nogil:
+        fi_multiply_adds(count)
+
+
 def special(str name not None, double x):
     """For tests: the scalar functions behind the plans."""
     if name == "exp":

@@ -11,12 +11,11 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from fastinit import _activation_tables
 from fastinit._reference import _numbers, fma32, fma64
 
-Reals = npt.NDArray[Any]
+Reals = Any  # arrays of one width
 
 
 class Width:
@@ -42,7 +41,8 @@ class Width:
             "exp_rest", "log1p_rest", "mills_p", "mills_q", "log2_e", "log_2", "gelu_tanh_linear", "gelu_tanh_cubic",
             "selu_scale",
         ):  # fmt: skip
-            setattr(self, name, [self.real(c) for c in _numbers(getattr(_activation_tables, f"{name.upper()}{bits}"))])
+            text = getattr(_activation_tables, f"{name.upper()}{bits}", "")  # float32 has no mills_p and mills_q
+            setattr(self, name, [self.real(c) for c in _numbers(text)])
 
     def __getattr__(self, name: str) -> Any:  # the tables, set above
         raise AttributeError(name)
@@ -57,11 +57,21 @@ class Width:
             r = self.fma(r, x, coefficient)
         return r
 
+    def estrin(self, c: list[Any], x: Reals) -> Reals:
+        """The same polynomial by pairs, pairs of pairs, and so on."""
+        parts: list[Any] = c
+        while len(parts) > 1:
+            pairs = [self.fma(high, x, low) for low, high in zip(parts[::2], parts[1::2], strict=False)]
+            parts = pairs + (parts[-1:] if len(parts) % 2 else [])
+            x = x * x
+        return parts[0]
+
     def power(self, n: Reals) -> Reals:
         """2^n of biased integers: their low bits, moved into the exponent."""
         return (n << self.shift).view(self.real)
 
 
+MILLS_ROWS32 = np.array([_numbers(row) for row in _activation_tables.MILLS_ROWS32], np.float32)
 WIDTHS = {np.dtype(np.float32): Width(32), np.dtype(np.float64): Width(64)}
 
 
@@ -196,9 +206,9 @@ def sigmoid(w: Width, x: Reals) -> Reals:
 
 def gated(w: Width, x: Reals, lowest: Any, minus: Reals, less: Any) -> Reals:
     rest, n = exp_split(w, minus, less)
-    p = w.real(1) + rest
-    bottom = w.real(1) + scale_down(w, p, n)
-    y = np.where(x < 0, clamp_low(x, lowest) * p, x) / bottom
+    bottom = w.real(1) + scale_down(w, w.real(1) + rest, n)
+    clamped = clamp_low(x, lowest)
+    y = np.where(x < 0, w.fma(clamped, rest, clamped), x) / bottom
     return np.where(x < 0, scale_down(w, y, n), y)
 
 
@@ -224,28 +234,40 @@ def gelu_tanh(w: Width, x: Reals) -> Reals:
     return gated(w, x, -w.gelu_tanh_most, minus, w.fma(minus_a, less, w.fnma(minus_a, v, minus)))
 
 
+def a_mills(w: Width, a: Reals) -> Reals:
+    if w.real is np.float64:
+        return (a * w.estrin(w.mills_p, a)) / w.estrin(w.mills_q, a)
+    y = (a + w.real(1)).view(np.int32)
+    row = (y >> 22) & 7
+    t = ((y & 0x003FFFFF) | 0x3F800000).view(np.float32) - w.real(1.25)
+    r = MILLS_ROWS32[-1][row]
+    for coefficients in MILLS_ROWS32[-2::-1]:
+        r = w.fma(r, t, coefficients[row])
+    return a * r
+
+
 def gelu(w: Width, x: Reals) -> Reals:
     magnitude = np.abs(x)
     a = clamp_high(magnitude, w.gelu_most)
     half = a * w.real(-0.5)
     minus = a * half
     rest, n = exp_split(w, minus, w.fnma(a, half, minus))
-    p = (w.real(1) + rest) * (a * w.horner(w.mills_p, a))
-    t = scale_down(w, p / w.horner(w.mills_q, a), n)
+    p = a_mills(w, a)
+    t = scale_down(w, w.fma(p, rest, p), n)
     return with_sign_of(np.where(x > 0, magnitude - t, t), x)
 
 
 def mish(w: Width, x: Reals) -> Reals:
     one, two = w.real(1), w.real(2)
     rest, n = exp_split(w, clamp_low(w.real(0) - np.abs(x), w.lowest), w.real(0))
-    p = one + rest
-    scaled = scale_down(w, p, n)
+    scaled = scale_down(w, one + rest, n)
     twice = scaled + scaled
-    two_plus, one_plus = two + scaled, one + twice
-    top_below = (clamp_low(x, w.lowest) * p) * two_plus
-    bottom_below, bottom_above = w.fma(scaled, two_plus, two), w.fma(twice, scaled, one_plus)
-    quotient = np.where(x < 0, top_below, one_plus) / np.where(x < 0, bottom_below, bottom_above)
-    return np.where(x < 0, scale_down(w, quotient, n), quotient * x)
+    top_below, top_above = w.fma(scaled, scaled, scaled), twice * scaled
+    bottom_below, bottom_above = w.fma(scaled, two + scaled, two), (one + twice) + top_above
+    lost = np.where(x < 0, top_below, top_above) / np.where(x < 0, bottom_below, bottom_above)
+    clamped = clamp_low(x, w.lowest)
+    y = np.where(x < 0, w.fma(clamped, rest, clamped), x) * (one - lost)
+    return np.where(x < 0, scale_down(w, y, n), y)
 
 
 def softplus(w: Width, x: Reals, beta: Any) -> Reals:
@@ -257,8 +279,7 @@ def softplus(w: Width, x: Reals, beta: Any) -> Reals:
     y = p / (w.real(2) + scale_down(w, p, n))
     z = scale_down(w, y, n)
     square = z * z
-    t = w.fma(y * square, w.horner(w.log1p_rest, square), y + y) / beta
-    t = scale_down(w, t, n)
+    t = scale(w, w.fma(y * square, w.horner(w.log1p_rest, square), y + y) / beta, n)
     return np.where(x > 0, x + t, t)
 
 

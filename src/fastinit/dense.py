@@ -107,9 +107,14 @@ def dense(
     dtype, shape = check_dense(x, weight, bias, transpose_weight)
     out = _checked_out(out, dtype, shape, x=x, weight=weight, bias=bias)
     own_bias = None if bias is None else _own(bias)
-    result = _kernels.dense(_own(x), _own(weight), own_bias, kind, parameter, out, transpose_weight, limit)
-    assert result is not None, "checked arguments make a plain call"
-    return result
+    return _written(_kernels.dense(_own(x), _own(weight), own_bias, kind, parameter, out, transpose_weight, limit))
+
+
+def _written(out: np.ndarray | None) -> np.ndarray:
+    """The kernels' result; for them to leave a checked and copied call to Python would be a fault."""
+    if out is None:
+        raise AssertionError("the kernels refused a call that had passed every check; please report this")
+    return out
 
 
 def _checked_out(
@@ -225,9 +230,7 @@ class MLP:
         out = _checked_out(out, self._dtype, shape, x=x)
         if leading and x.ndim > 2:
             x = np.broadcast_to(x, leading + x.shape[-2:])
-        result = self._network.run(_own(x), out, limit)
-        assert result is not None, "a checked argument makes a plain call"
-        return result
+        return _written(self._network.run(_own(x), out, limit))
 
     def update(self, index: int, weight: np.ndarray | None = None, bias: np.ndarray | None = None) -> None:
         """Copy new values into a layer, in place; None leaves the old ones.

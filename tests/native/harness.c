@@ -11,7 +11,8 @@
  *     network dtype rows count width { activation width } ...
  * The law is `words` (a to d unused), `uniform` (low, high), `symmetric_uniform` (limit) or `normal` (mean,
  * std, lower, upper); a to d are C's floating constants or inf; key, stream and words are hexadecimal; count
- * is a multiple of FI_WORDS_PADDING.
+ * is a multiple of FI_WORDS_PADDING. Or it is `activate` (the activation's code, its parameter, columns, d
+ * unused), applied in place to given values, as many words as there may be; all NaNs are made one.
  *
  * A product, and layer i of a network, is made of normal values: x under key 1, weight under key 2 + 2 i, bias under
  * key 3 + 2 i. `transposed` is 1 for a weight (columns, depth). An activation is its number in fi_activation;
@@ -124,6 +125,34 @@ static uint64_t hash_from_given(const fi_plan *plan)
     return hash;
 }
 
+static uint64_t hash_of_activation(fi_dtype dtype, const double a[4])
+{
+    const size_t itemsize = fi_itemsize(dtype);
+    int64_t count;
+    if (scanf("%" SCNd64, &count) != 1 || count <= 0 || (size_t)count * 4 % itemsize != 0)
+        fail("a number of words that is none", "");
+    uint32_t *words = allocate((size_t)count * sizeof *words);
+    for (int64_t i = 0; i < count; i++)
+        if (scanf("%" SCNx32, &words[i]) != 1)
+            fail("a word that is none", "");
+    const int64_t elements = (int64_t)((size_t)count * 4 / itemsize), columns = (int64_t)a[2];
+    fi_activate(dtype, (fi_activation)(int)a[0], a[1], words, words, elements / columns, columns, 1);
+    for (int64_t i = 0; i < elements; i++) {
+        if (dtype == FI_F64) {
+            uint64_t bits;
+            memcpy(&bits, words + 2 * i, sizeof bits);
+            if ((bits & 0x7FFFFFFFFFFFFFFFu) > 0x7FF0000000000000u)
+                bits = 0x7FF8000000000000u;
+            memcpy(words + 2 * i, &bits, sizeof bits);
+        } else if ((words[i] & 0x7FFFFFFFu) > 0x7F800000u) {
+            words[i] = 0x7FC00000u;
+        }
+    }
+    const uint64_t hash = fnv1a((const unsigned char *)words, (size_t)count * sizeof *words);
+    free(words);
+    return hash;
+}
+
 /* ---- products ---- */
 
 static void *normal(fi_dtype dtype, uint64_t key, int64_t count)
@@ -211,7 +240,7 @@ static uint64_t hash_of_network(void)
             fail("a layer that is none", "");
         void *const weight = normal(job.dtype, 2 + 2 * (uint64_t)i, depth * width);
         biases[i] = normal(job.dtype, 3 + 2 * (uint64_t)i, width);
-        strips[i] = allocate((size_t)fi_packed_size(job.dtype, depth, width) * fi_itemsize(job.dtype));
+        strips[i] = allocate((size_t)(fi_packed_size(depth, width) + FI_PACKED_SLACK) * fi_itemsize(job.dtype));
         fi_pack(job.dtype, weight, width, 1, depth, width, strips[i]);
         free(weight);
         layers[i] = (fi_layer){depth, width, strips[i], 0, biases[i], 0, (fi_activation)activation, 0};
@@ -242,10 +271,12 @@ static uint64_t hash_of_fill(const char *law)
     double a[4];
     if (scanf("%15s %lf %lf %lf %lf %15s", dtype, &a[0], &a[1], &a[2], &a[3], origin) != 6)
         fail("a row that is none", "");
-    const fi_plan plan = plan_of(law, dtype_of(dtype), a);
     const int given = strcmp(origin, "given") == 0;
     if (!given && strcmp(origin, "philox") != 0)
         fail("no such origin of words: ", origin);
+    if (strcmp(law, "activate") == 0)
+        return hash_of_activation(dtype_of(dtype), a);
+    const fi_plan plan = plan_of(law, dtype_of(dtype), a);
     return given ? hash_from_given(&plan) : hash_from_philox(&plan);
 }
 

@@ -64,7 +64,7 @@ void fi_plan_dense(const fi_dense_job *job, int threads, fi_dense_plan *plan)
         packed = plan->column_chunk;
     else if (job->columns % strip != 0)
         packed = strip;
-    plan->slot = (size_t)round_up(depth * packed * itemsize, 64);
+    plan->slot = packed ? (size_t)round_up((depth * packed + FI_PACKED_SLACK) * itemsize, 64) : 0;
     plan->workspace = plan->slot * (size_t)plan->threads;
 }
 
@@ -119,12 +119,14 @@ static void dense_piece(void *context, int64_t piece)
                 product.weight = from;
                 product.strip = strip;
                 product.step = job->weight_row;
+                product.packed = 0;
             } else {
                 kernels->pack[job->dtype](at(from, first * job->weight_column, itemsize), job->weight_row,
                                           job->weight_column, product.depth, product.columns, strips);
                 product.weight = strips;
                 product.strip = product.depth * strip;
                 product.step = strip;
+                product.packed = 1;
             }
             product.bias = job->bias ? at(job->bias, bias_item + column + first, itemsize) : 0;
             product.out = at(job->out, (item * job->rows + row) * job->columns + column + first, itemsize);

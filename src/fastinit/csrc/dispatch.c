@@ -36,3 +36,4 @@ int fi_isa_runnable(int isa) { return isas[isa].runnable(); }
 int fi_isa_current(void) { return current; }
 void fi_isa_use(int isa) { current = isa; }
 const fi_kernels *fi_current_kernels(void) { return isas[current].kernels; }
+float fi_multiply_adds(int64_t count) { return isas[current].kernels->multiply_adds(count); }

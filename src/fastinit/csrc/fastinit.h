@@ -194,7 +194,7 @@ typedef struct {
 typedef struct {
     double work; /* multiplications */
     int threads;
-    int64_t row_chunk, row_chunks;
+    int64_t item_chunk, row_chunk, row_chunks, pieces;
     int64_t widest; /* elements of a row of workspace */
     size_t slot, workspace;
 } fi_network_plan;
@@ -202,14 +202,23 @@ typedef struct {
 void fi_plan_network(const fi_network_job *job, int threads, fi_network_plan *plan);
 void fi_network(const fi_network_job *job, const fi_network_plan *plan, void *workspace);
 
-/* Elements of a packed matrix, and the packing; unpacking gives the same bits back. */
-int64_t fi_packed_size(fi_dtype dtype, int64_t depth, int64_t columns);
+/* Elements from one packed matrix to the next. Behind the last one there is room for FI_PACKED_SLACK more. */
+int64_t fi_packed_size(int64_t depth, int64_t columns);
+#define FI_PACKED_SLACK 64
+
+/* Columns of a strip, which the instruction set in use determines. */
+int fi_strip(fi_dtype dtype);
+
+/* Packing; unpacking gives the same bits back. */
 void fi_pack(fi_dtype dtype, const void *weight, int64_t row, int64_t column, int64_t depth, int64_t columns,
              void *strips);
 void fi_unpack(fi_dtype dtype, const void *strips, int64_t depth, int64_t columns, void *weight);
 
 /* Bytes per element. */
 size_t fi_itemsize(fi_dtype dtype);
+
+/* For benchmarks: so many float32 fma, rounded up, as fast as the machine can. */
+float fi_multiply_adds(int64_t count);
 
 /* Instruction sets, best last. A name is compiled in, runnable here, both or neither. */
 int fi_isa_count(void);

@@ -29,6 +29,8 @@ typedef struct {
     int64_t x_row;             /* so many elements apart */
     const void *weight;        /* strips: strip s, row k begins s * strip + k * step elements on */
     int64_t strip, step;
+    int packed;                /* the last strip may be narrower, and its rows follow each other without gaps */
+    const void *next, *next_end; /* what will be read after this product, or NULL */
     const void *bias;          /* or NULL */
     void *out;
     int64_t out_row;
@@ -40,7 +42,8 @@ typedef struct {
 
 typedef void fi_product_run(const fi_product *product);
 
-/* Copy a matrix, whose elements are `row` and `column` elements apart, into packed strips. */
+/* Copy a matrix, whose elements are `row` and `column` elements apart, into packed strips; they end with
+ * FI_PACKED_SLACK elements of padding. */
 typedef void fi_pack_run(const void *weight, ptrdiff_t row, ptrdiff_t column, int64_t depth, int64_t columns,
                          void *strips);
 
@@ -49,6 +52,7 @@ typedef struct {
     fi_activate_run *activate[FI_ACTIVATION_COUNT][FI_DTYPE_COUNT]; /* float32 and float64 alone */
     fi_product_run *product[FI_DTYPE_COUNT];                          /* this and the next: likewise */
     fi_pack_run *pack[FI_DTYPE_COUNT];
+    float (*multiply_adds)(int64_t count); /* so many fma in registers, at least */
     int tile_rows, tile_columns[FI_DTYPE_COUNT]; /* columns of a strip */
 } fi_kernels;
 

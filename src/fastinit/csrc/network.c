@@ -46,29 +46,26 @@ void fi_plan_network(const fi_network_job *job, int threads, fi_network_plan *pl
         chunk = LEAST_ROWS;
     plan->row_chunk = least(chunk, job->rows);
     plan->row_chunks = chunks(job->rows, plan->row_chunk);
-    const int64_t pieces = job->items * plan->row_chunks;
-    plan->threads = threads_for(least(pieces, MOST_SLOTS), threads);
+    /* Many small items make one piece. */
+    plan->item_chunk = plan->row_chunks > 1 ? 1 : chunks(job->items, 4 * (int64_t)threads);
+    if (plan->item_chunk < 1)
+        plan->item_chunk = 1;
+    plan->pieces = chunks(job->items, plan->item_chunk) * plan->row_chunks;
+    plan->threads = threads_for(least(plan->pieces, MOST_SLOTS), threads);
     /* Two buffers in turn; the last layer writes to the output. */
     plan->slot = 2 * (size_t)round_up(plan->row_chunk * plan->widest * itemsize, 64);
     plan->workspace = plan->slot * (size_t)plan->threads;
 }
 
-static void network_piece(void *context, int64_t piece)
+/* Some rows of one item through all the layers. */
+static void run_item(const fi_network_job *job, const fi_network_plan *plan, int64_t item, int more, int64_t row,
+                     unsigned char *buffers)
 {
-    network_task *task = context;
-    const fi_network_job *job = task->job;
-    const fi_network_plan *plan = task->plan;
     const fi_kernels *kernels = fi_current_kernels();
     const size_t itemsize = fi_itemsize(job->dtype);
     const int64_t strip = kernels->tile_columns[job->dtype];
-    const int64_t item = piece / plan->row_chunks, row = piece % plan->row_chunks * plan->row_chunk;
-    const int64_t rows = least(job->rows - row, plan->row_chunk);
     const int64_t last_columns = job->layers[job->count - 1].columns;
-    const int slot = plan->slot ? slots_take(&task->slots) : -1;
-    unsigned char *const buffers = slot < 0 ? 0 : slots_at(&task->slots, slot);
-    const fpmode before = fpmode_enter();
-
-    fi_product product = {.rows = rows, .finish = 1};
+    fi_product product = {.rows = least(job->rows - row, plan->row_chunk), .packed = 1, .finish = 1};
     product.x = at(job->x, item * job->x_item + row * job->x_row, itemsize);
     product.x_row = job->x_row;
     for (int i = 0; i < job->count; i++) {
@@ -79,23 +76,41 @@ static void network_piece(void *context, int64_t piece)
         product.weight = at(layer->strips, item * layer->strips_item, itemsize);
         product.strip = layer->depth * strip;
         product.step = strip;
+        product.next = product.next_end = 0;
+        if (more && layer->strips_item) { /* the next item's weights */
+            product.next = at(product.weight, layer->strips_item, itemsize);
+            product.next_end = at(product.next, layer->strips_item, itemsize);
+        }
         product.bias = layer->bias ? at(layer->bias, item * layer->bias_item, itemsize) : 0;
-        product.out = i + 1 < job->count
-                          ? (void *)(buffers + (size_t)(i & 1) * (plan->slot / 2))
-                          : at(job->out, (item * job->rows + row) * last_columns, itemsize);
+        product.out = i + 1 < job->count ? (void *)(buffers + (size_t)(i & 1) * (plan->slot / 2))
+                                         : at(job->out, (item * job->rows + row) * last_columns, itemsize);
         product.out_row = layer->columns;
         product.activation = on_rows ? FI_LINEAR : layer->activation;
         product.activate = kernels->activate[layer->activation][job->dtype];
         product.parameter = layer->parameter;
         kernels->product[job->dtype](&product);
-        for (int64_t r = 0; on_rows && r < rows; r++) {
+        for (int64_t r = 0; on_rows && r < product.rows; r++) {
             void *const values = at(product.out, r * layer->columns, itemsize);
             product.activate(layer->parameter, values, values, (size_t)layer->columns);
         }
         product.x = product.out;
         product.x_row = layer->columns;
     }
+}
 
+static void network_piece(void *context, int64_t piece)
+{
+    network_task *task = context;
+    const fi_network_job *job = task->job;
+    const fi_network_plan *plan = task->plan;
+    const int64_t first = piece / plan->row_chunks * plan->item_chunk, row = piece % plan->row_chunks * plan->row_chunk;
+    const int64_t last = least(first + plan->item_chunk, job->items);
+    const int slot = plan->slot ? slots_take(&task->slots) : -1;
+    unsigned char *const buffers = slot < 0 ? 0 : slots_at(&task->slots, slot);
+    const fpmode before = fpmode_enter();
+
+    for (int64_t item = first; item < last; item++)
+        run_item(job, plan, item, item + 1 < last, row, buffers);
     fpmode_leave(before);
     if (slot >= 0)
         slots_give(&task->slots, slot);
@@ -105,13 +120,12 @@ void fi_network(const fi_network_job *job, const fi_network_plan *plan, void *wo
 {
     network_task task = {.job = job, .plan = plan};
     slots_make(&task.slots, workspace, plan->slot, plan->threads);
-    pool_run(network_piece, &task, job->items * plan->row_chunks, plan->threads);
+    pool_run(network_piece, &task, plan->pieces, plan->threads);
 }
 
-int64_t fi_packed_size(fi_dtype dtype, int64_t depth, int64_t columns)
-{
-    return depth * round_up(columns, fi_current_kernels()->tile_columns[dtype]);
-}
+int fi_strip(fi_dtype dtype) { return fi_current_kernels()->tile_columns[dtype]; }
+
+int64_t fi_packed_size(int64_t depth, int64_t columns) { return round_up(depth * columns, 16); }
 
 void fi_pack(fi_dtype dtype, const void *weight, int64_t row, int64_t column, int64_t depth, int64_t columns,
              void *strips)
@@ -121,10 +135,12 @@ void fi_pack(fi_dtype dtype, const void *weight, int64_t row, int64_t column, in
 
 void fi_unpack(fi_dtype dtype, const void *strips, int64_t depth, int64_t columns, void *weight)
 {
-    const int64_t strip = fi_current_kernels()->tile_columns[dtype];
     const size_t itemsize = fi_itemsize(dtype);
-    for (int64_t c = 0; c < columns; c += strip)
+    int64_t width;
+    for (int64_t c = 0; c < columns; c += width) {
+        width = least(fi_strip(dtype), columns - c);
         for (int64_t k = 0; k < depth; k++)
-            memcpy(at(weight, k * columns + c, itemsize), at(strips, c * depth + k * strip, itemsize),
-                   (size_t)least(strip, columns - c) * itemsize);
+            memcpy(at(weight, k * columns + c, itemsize), at(strips, c * depth + k * width, itemsize),
+                   (size_t)width * itemsize);
+    }
 }

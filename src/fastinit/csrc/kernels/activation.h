@@ -109,8 +109,9 @@ static inline vr REAL(sigmoid)(vr x)
 static inline vr REAL(gated)(vr x, real lowest, vr minus, vr less)
 {
     const REAL(power) e = REAL(exp_split)(minus, less);
-    const vr p = REAL(one_plus)(e.rest), bottom = REAL(one_plus)(REAL(scale_down)(p, e.n));
-    const vr top = VR(select)(REAL(negative)(x), VR(mul)(REAL(clamp_low)(x, lowest), p), x);
+    const vr bottom = REAL(one_plus)(REAL(scale_down)(REAL(one_plus)(e.rest), e.n));
+    const vr clamped = REAL(clamp_low)(x, lowest); /* its product with 1 + rest is rounded once */
+    const vr top = VR(select)(REAL(negative)(x), VR(fma)(clamped, e.rest, clamped), x);
     const vr y = VR(div)(top, bottom);
     return VR(select)(REAL(negative)(x), REAL(scale_down)(y, e.n), y);
 }
@@ -137,32 +138,72 @@ static inline vr REAL(gelu_tanh)(vr x)
     return REAL(gated)(x, -GELU_TANH_MOST, minus, VR(fma)(minus_a, less, VR(fnma)(minus_a, v, minus)));
 }
 
-/* With a = |x| and t = a P(Z > a): x - t, for x < 0 -t. P(Z > a) = exp(-a^2 / 2) p(a) / q(a). */
+#if REAL_BITS == 64
+/* A polynomial of 9 to 16 coefficients by Estrin's scheme. Its roundings grow with the logarithm of the
+ * degree; those of the powers of x cancel in a quotient. */
+FI_ALWAYS_INLINE vd estrin64(const double *c, size_t count, vd x)
+{
+    vd part[8];
+#pragma GCC unroll 8
+    for (size_t i = 0; i < 8; i++)
+        part[i] = 2 * i + 1 < count ? vd_fma(vd_set(c[2 * i + 1]), x, vd_set(c[2 * i]))
+                                    : vd_set(2 * i < count ? c[2 * i] : 0);
+#pragma GCC unroll 3
+    for (size_t n = 4, pairs = (count + 1) / 2; n > 0; n /= 2, pairs = (pairs + 1) / 2) {
+        x = vd_mul(x, x);
+#pragma GCC unroll 4
+        for (size_t i = 0; i < n; i++)
+            part[i] = 2 * i + 1 < pairs ? vd_fma(part[2 * i + 1], x, part[2 * i]) : part[2 * i];
+    }
+    return part[0];
+}
+#endif
+
+/* a P(Z > a) exp(a^2 / 2) of a standard normal Z, 0 <= a <= GELU_MOST */
+static inline vr REAL(a_mills)(vr a)
+{
+#if REAL_BITS == 32
+    /* By half octaves of a + 1. A quotient of polynomials, as below, errs by twice as much. */
+    const vu y = vf_bits(vf_add(a, vf_set(1))), half_octave = vu_shr32(y, 22);
+    const vf t = vf_sub(vu_as_f32(vu_merge(y, vu_set32(0x003FFFFFu), vu_set32(0x3F800000u))), vf_set(1.25f));
+    vf r = vf_lookup_near(mills_rows32[7], half_octave);
+    for (int j = 6; j >= 0; j--)
+        r = vf_fma(r, t, vf_lookup_near(mills_rows32[j], half_octave));
+    return vf_mul(a, r);
+#else
+    const vd p = estrin64(mills_p64, sizeof mills_p64 / sizeof(double), a);
+    return vd_div(vd_mul(a, p), estrin64(mills_q64, sizeof mills_q64 / sizeof(double), a));
+#endif
+}
+
+/* With a = |x| and t = a P(Z > a): x - t, for x < 0 -t. */
 static inline vr REAL(gelu)(vr x)
 {
     const vr magnitude = VR(abs)(x), a = REAL(clamp_high)(magnitude, GELU_MOST);
     const vr half = VR(mul)(a, VR(set)(-0.5f)), minus = VR(mul)(a, half);
     const REAL(power) e = REAL(exp_split)(minus, VR(fnma)(a, half, minus));
-    const vr p = VR(mul)(REAL(one_plus)(e.rest), VR(mul)(a, HORNER(mills_p, a)));
-    const vr t = REAL(scale_down)(VR(div)(p, HORNER(mills_q, a)), e.n);
+    const vr p = REAL(a_mills)(a);
+    const vr t = REAL(scale_down)(VR(fma)(p, e.rest, p), e.n);
     const vr y = VR(select)(VR(lt)(REAL(zero)(), x), VR(sub)(magnitude, t), t);
     return REAL(with_sign_of)(y, x);
 }
 
-/* x tanh(softplus(x)), with e = exp(-|x|): x (1 + 2 e) / (1 + 2 e + 2 e^2), for x < 0
- * x e (2 + e) / (2 + e (2 + e)) */
+/* x tanh(softplus(x)), with e = exp(-|x|): x (1 - 2 e^2 / (1 + 2 e + 2 e^2)), for x < 0
+ * x e (1 - e (1 + e) / (2 + e (2 + e))) */
 static inline vr REAL(mish)(vr x)
 {
     const vrm below = REAL(negative)(x);
     const vr minus = REAL(clamp_low)(VR(sub)(REAL(zero)(), VR(abs)(x)), EXP_LOWEST);
     const REAL(power) e = REAL(exp_split)(minus, REAL(zero)());
-    const vr p = REAL(one_plus)(e.rest), scaled = REAL(scale_down)(p, e.n), twice = VR(add)(scaled, scaled);
-    const vr two_plus = VR(add)(VR(set)(2), scaled), one_plus = REAL(one_plus)(twice);
-    const vr top_below = VR(mul)(VR(mul)(REAL(clamp_low)(x, EXP_LOWEST), p), two_plus);
-    const vr bottom_below = VR(fma)(scaled, two_plus, VR(set)(2));
-    const vr bottom_above = VR(fma)(twice, scaled, one_plus);
-    const vr quotient = VR(div)(VR(select)(below, top_below, one_plus), VR(select)(below, bottom_below, bottom_above));
-    return VR(select)(below, REAL(scale_down)(quotient, e.n), VR(mul)(quotient, x));
+    const vr scaled = REAL(scale_down)(REAL(one_plus)(e.rest), e.n), twice = VR(add)(scaled, scaled);
+    const vr top_below = VR(fma)(scaled, scaled, scaled), top_above = VR(mul)(twice, scaled);
+    const vr bottom_below = VR(fma)(scaled, VR(add)(VR(set)(2), scaled), VR(set)(2));
+    const vr bottom_above = VR(add)(REAL(one_plus)(twice), top_above);
+    const vr lost = VR(div)(VR(select)(below, top_below, top_above), VR(select)(below, bottom_below, bottom_above));
+    const vr clamped = REAL(clamp_low)(x, EXP_LOWEST);
+    const vr top = VR(select)(below, VR(fma)(clamped, e.rest, clamped), x);
+    const vr y = VR(mul)(top, VR(sub)(VR(set)(1), lost));
+    return VR(select)(below, REAL(scale_down)(y, e.n), y);
 }
 
 /* max(x, 0) + log(1 + e) / beta of e = exp(-beta |x|); with z = e / (2 + e), log(1 + e) is z times a
@@ -176,9 +217,8 @@ static inline vr REAL(softplus)(vr x, vr beta, int beta_is_one)
     const vr y = VR(div)(p, VR(add)(VR(set)(2), REAL(scale_down)(p, e.n))), z = REAL(scale_down)(y, e.n);
     const vr w = VR(mul)(z, z);
     vr t = VR(fma)(VR(mul)(y, w), HORNER(log1p_rest, w), VR(add)(y, y));
-    if (!beta_is_one)
-        t = VR(div)(t, beta);
-    t = REAL(scale_down)(t, e.n);
+    /* A quotient may be too large for the shortcut of scale_down; else both give the same. */
+    t = beta_is_one ? REAL(scale_down)(t, e.n) : REAL(scale)(VR(div)(t, beta), e.n);
     return VR(select)(VR(lt)(REAL(zero)(), x), VR(add)(x, t), t);
 }
 

@@ -16,6 +16,7 @@
 #include "elementary.h"
 #include "activation.h"
 #include "gemm.h"
+#include "peak.h"
 
 #define FILL(method, METHOD, dtype, DTYPE)                                                                   \
     static void fill_##method##_##dtype(const fi_plan *plan, const fi_source *source, uint64_t first,        \
@@ -80,6 +81,7 @@ const fi_kernels TABLE_OF(FI_ISA) = {
         },
     .product = {[FI_F32] = product32, [FI_F64] = product64},
     .pack = {[FI_F32] = pack32, [FI_F64] = pack64},
+    .multiply_adds = multiply_adds,
     .tile_rows = FI_TILE_ROWS,
     .tile_columns = {[FI_F32] = FI_TILE_VECTORS * FI_LANES, [FI_F64] = FI_TILE_VECTORS * FI_LANES / 2},
 };

@@ -5,75 +5,96 @@
  * run side by side, and no bit depends on them.
  *
  * The right-hand matrix comes in strips of TILE_COLUMNS columns. A packed strip holds its rows one after
- * another, padded with zeros; a strip of an unpacked matrix has the matrix's own distance between rows.
+ * another, and the last, narrower one does so without gaps; the strips of an unpacked matrix have the matrix's
+ * own distance between rows, and are all whole.
  */
 #undef TILE_COLUMNS
+#undef BLOCK_COLUMNS
 #define TILE_COLUMNS (FI_TILE_VECTORS * REAL_LANES)
+#define BLOCK_COLUMNS ((int64_t)(BLOCK_BYTES / sizeof(real)))
 
 #ifndef TILE_ROWS
 #define TILE_ROWS FI_TILE_ROWS
-#define BLOCK_ROWS 240 /* of the left-hand block, so that it stays in the second-level cache */
+/* A block is as much of a matrix as stays in the second-level cache beside the others' blocks. */
+#define BLOCK_ROWS 120   /* of the left-hand matrix and of the output */
+#define BLOCK_BYTES 2048 /* of a row of the right-hand matrix: whole strips */
 
-/* The shapes of a tile: so many rows of so many strips, as many sums as registers hold. */
+/* The shapes of a tile: so many rows of so many strips, as many sums as registers hold; 0 stands for a strip
+ * of a single vector. */
 #define MOST_STRIPS 4
+#define MOST_VECTORS (MOST_STRIPS * FI_TILE_VECTORS)
 #if FI_TILE_ROWS == 4
-#define EACH_TILE(DO) DO(1, 1) DO(1, 2) DO(1, 4) DO(2, 1) DO(3, 1) DO(4, 1)
+#define EACH_TILE(DO) \
+    DO(1, 0) DO(2, 0) DO(3, 0) DO(4, 0) DO(1, 1) DO(2, 1) DO(3, 1) DO(4, 1) DO(1, 2) DO(1, 4)
 #elif FI_TILE_ROWS == 6
-#define EACH_TILE(DO) DO(1, 1) DO(1, 2) DO(1, 4) DO(2, 1) DO(2, 2) DO(3, 1) DO(4, 1) DO(5, 1) DO(6, 1)
+#define EACH_TILE(DO) \
+    DO(1, 0) DO(2, 0) DO(3, 0) DO(4, 0) DO(5, 0) DO(6, 0) DO(1, 1) DO(2, 1) DO(3, 1) DO(4, 1) DO(5, 1) DO(6, 1) \
+    DO(1, 2) DO(2, 2) DO(1, 4)
 #elif FI_TILE_ROWS == 8
 #define EACH_TILE(DO) \
-    DO(1, 1) DO(1, 2) DO(1, 4) DO(2, 1) DO(2, 2) DO(2, 4) DO(3, 1) DO(4, 1) DO(5, 1) DO(6, 1) DO(7, 1) DO(8, 1)
+    DO(1, 0) DO(2, 0) DO(3, 0) DO(4, 0) DO(5, 0) DO(6, 0) DO(7, 0) DO(8, 0) DO(1, 1) DO(2, 1) DO(3, 1) DO(4, 1) \
+    DO(5, 1) DO(6, 1) DO(7, 1) DO(8, 1) DO(1, 2) DO(2, 2) DO(1, 4) DO(2, 4)
 #elif FI_TILE_ROWS == 12
 #define EACH_TILE(DO) \
-    DO(1, 1) DO(1, 2) DO(1, 4) DO(2, 1) DO(2, 2) DO(2, 4) DO(3, 1) DO(3, 2) DO(3, 4) DO(4, 1) DO(4, 2) DO(5, 1) \
-    DO(6, 1) DO(7, 1) DO(8, 1) DO(9, 1) DO(10, 1) DO(11, 1) DO(12, 1)
+    DO(1, 0) DO(2, 0) DO(3, 0) DO(4, 0) DO(5, 0) DO(6, 0) DO(7, 0) DO(8, 0) DO(9, 0) DO(10, 0) DO(11, 0) DO(12, 0) \
+    DO(1, 1) DO(2, 1) DO(3, 1) DO(4, 1) DO(5, 1) DO(6, 1) DO(7, 1) DO(8, 1) DO(9, 1) DO(10, 1) DO(11, 1) DO(12, 1) \
+    DO(1, 2) DO(2, 2) DO(3, 2) DO(4, 2) DO(1, 4) DO(2, 4) DO(3, 4)
 #endif
+#define CACHE_LINE 64
 #endif
 
-/* The strips' place: strip s, row k begins at first + s * strip + k * step. */
+/* Where the strips are: strip s, row k begins at first + s * strip + k * step. */
 typedef struct {
     const real *first;
     ptrdiff_t strip, step;
 } REAL(strips);
 
+/* Memory that will be wanted soon: each step of k asks for one line of it. */
+typedef struct {
+    const char *at;
+    ptrdiff_t step;
+} REAL(ahead);
+
 /* c[r][..] = (add ? c[r][..] : +0) + sum of a[r * a_row + k * a_step] * b[k][..], and, if it is the end,
- * + bias and relu; for a number of rows and strips known to the compiler. */
-FI_ALWAYS_INLINE void REAL(tile_of)(const int rows, const int strips, size_t depth, const real *a, ptrdiff_t a_row,
+ * + bias and relu; for a number of rows and vectors known to the compiler. */
+FI_ALWAYS_INLINE void REAL(tile_of)(const int rows, const int vectors, size_t depth, const real *a, ptrdiff_t a_row,
                                     ptrdiff_t a_step, const REAL(strips) *b, real *c, ptrdiff_t c_row, int add,
-                                    const real *bias, int relu)
+                                    const real *bias, int relu, const REAL(ahead) *ahead)
 {
-    vr sum[TILE_ROWS][MOST_STRIPS * FI_TILE_VECTORS];
+    vr sum[TILE_ROWS][MOST_VECTORS];
 #pragma GCC unroll 16
     for (int r = 0; r < rows; r++)
 #pragma GCC unroll 16
-        for (int v = 0; v < strips * FI_TILE_VECTORS; v++)
+        for (int v = 0; v < vectors; v++)
             sum[r][v] = add ? VR(load)(c + r * c_row + v * REAL_LANES) : VR(set)(0);
 
     const real *row = b->first;
     const ptrdiff_t strip = b->strip, step = b->step;
+    const char *line = ahead->at;
+    const ptrdiff_t line_step = ahead->step;
     for (size_t k = 0; k < depth; k++) {
-        vr factor[MOST_STRIPS * FI_TILE_VECTORS];
+        vr factor[MOST_VECTORS];
 #pragma GCC unroll 16
-        for (int s = 0; s < strips; s++)
-#pragma GCC unroll 16
-            for (int v = 0; v < FI_TILE_VECTORS; v++) {
-                const vr x = VR(load)(row + s * strip + v * REAL_LANES);
-                factor[s * FI_TILE_VECTORS + v] = rows > 1 ? VR(held)(x) : x;
-            }
+        for (int v = 0; v < vectors; v++) {
+            const vr x = VR(load)(row + v / FI_TILE_VECTORS * strip + v % FI_TILE_VECTORS * REAL_LANES);
+            factor[v] = rows > 1 ? VR(held)(x) : x;
+        }
 #pragma GCC unroll 16
         for (int r = 0; r < rows; r++) {
             const vr x = VR(set)(a[r * a_row]);
 #pragma GCC unroll 16
-            for (int v = 0; v < strips * FI_TILE_VECTORS; v++)
+            for (int v = 0; v < vectors; v++)
                 sum[r][v] = VR(fma)(x, factor[v], sum[r][v]);
         }
+        __builtin_prefetch(line, 0, 2);
+        line += line_step;
         row += step;
         a += a_step;
     }
 
     if (bias) {
 #pragma GCC unroll 16
-        for (int v = 0; v < strips * FI_TILE_VECTORS; v++) {
+        for (int v = 0; v < vectors; v++) {
             const vr addend = VR(load)(bias + v * REAL_LANES);
 #pragma GCC unroll 16
             for (int r = 0; r < rows; r++)
@@ -85,28 +106,31 @@ FI_ALWAYS_INLINE void REAL(tile_of)(const int rows, const int strips, size_t dep
 #pragma GCC unroll 16
         for (int r = 0; r < rows; r++)
 #pragma GCC unroll 16
-            for (int v = 0; v < strips * FI_TILE_VECTORS; v++)
+            for (int v = 0; v < vectors; v++)
                 sum[r][v] = VR(add)(VR(max)(zero, sum[r][v]), zero);
     }
 #pragma GCC unroll 16
     for (int r = 0; r < rows; r++)
 #pragma GCC unroll 16
-        for (int v = 0; v < strips * FI_TILE_VECTORS; v++)
+        for (int v = 0; v < vectors; v++)
             VR(store)(c + r * c_row + v * REAL_LANES, sum[r][v]);
 }
 
 /* What every tile is called with. */
 #define TILE_PARAMETERS \
     size_t depth, const real *a, ptrdiff_t a_row, ptrdiff_t a_step, const REAL(strips) *b, real *c, ptrdiff_t c_row, \
-        int add, const real *bias, int relu
-#define TILE_ARGUMENTS depth, a, a_row, a_step, b, c, c_row, add, bias, relu
+        int add, const real *bias, int relu, const REAL(ahead) *ahead
+#define TILE_ARGUMENTS depth, a, a_row, a_step, b, c, c_row, add, bias, relu, ahead
 
-#define TILE(rows, strips) \
-    static void REAL(tile_##rows##_##strips##_)(TILE_PARAMETERS) { REAL(tile_of)(rows, strips, TILE_ARGUMENTS); }
+#define TILE(rows, strips)                                                                         \
+    static void REAL(tile_##rows##_##strips##_)(TILE_PARAMETERS)                                   \
+    {                                                                                              \
+        REAL(tile_of)(rows, strips > 0 ? strips * FI_TILE_VECTORS : 1, TILE_ARGUMENTS);            \
+    }
 EACH_TILE(TILE)
 #undef TILE
 
-/* A tile of 1 <= rows <= TILE_ROWS, and as many strips as strips_at_once says, or one. */
+/* A tile of 1 <= rows <= TILE_ROWS, and as many strips as strips_at_once says, or one, or a single vector. */
 static void REAL(tile_any)(int rows, int strips, TILE_PARAMETERS)
 {
     switch (rows * 8 + strips) {
@@ -122,7 +146,8 @@ static inline void REAL(tile)(int rows, size_t depth, const real *a, ptrdiff_t a
                               real *c, ptrdiff_t c_row, int add)
 {
     const REAL(strips) strip = {b, 0, TILE_COLUMNS};
-    REAL(tile_any)(rows, 1, depth, a, a_row, a_step, &strip, c, c_row, add, 0, 0);
+    const REAL(ahead) none = {(const char *)b, 0};
+    REAL(tile_any)(rows, 1, depth, a, a_row, a_step, &strip, c, c_row, add, 0, 0, &none);
 }
 
 /* Few rows make few chains; more strips at a time keep the multipliers busy. */
@@ -131,23 +156,25 @@ static inline int REAL(strips_at_once)(int rows, int64_t whole_strips)
     return 4 * rows <= TILE_ROWS && whole_strips >= 4 ? 4 : 3 * rows <= TILE_ROWS && whole_strips >= 2 ? 2 : 1;
 }
 
-/* The part of a product that lies in rows .. and in one block of k. */
-static void REAL(product_block)(const fi_product *p, int64_t row, int64_t rows, int64_t k, int64_t depth)
+/* The part of a product that lies in these rows, in the columns `from` to `to` and in one block of k. */
+static void REAL(product_block)(const fi_product *p, int64_t row, int64_t rows, int64_t from, int64_t to, int64_t k,
+                                int64_t depth, const char **next)
 {
     const int add = p->add || k > 0, last = p->finish && k + depth == p->depth;
     const int in_tile = p->activation == FI_LINEAR || p->activation == FI_RELU;
     const int relu = last && p->activation == FI_RELU;
-    const int64_t tiles = (rows + TILE_ROWS - 1) / TILE_ROWS;
+    const int64_t tiles = (rows + TILE_ROWS - 1) / TILE_ROWS, lines = depth * CACHE_LINE;
     const real *const x = (const real *)p->x + row * p->x_row + k;
     real *const out = (real *)p->out + row * p->out_row;
-    int at_once;
+    int64_t width;
 
-    for (int64_t column = 0; column < p->columns; column += at_once * TILE_COLUMNS) {
-        const int64_t strip = column / TILE_COLUMNS;
-        const REAL(strips) b = {(const real *)p->weight + strip * p->strip + k * p->step, p->strip, p->step};
-        at_once = REAL(strips_at_once)((int)((rows + tiles - 1) / tiles), p->columns / TILE_COLUMNS - strip);
-        const int64_t width = at_once * TILE_COLUMNS;
-        const int64_t columns = p->columns - column < width ? p->columns - column : width;
+    for (int64_t column = from; column < to; column += width) {
+        const int at_once = REAL(strips_at_once)((int)((rows + tiles - 1) / tiles), (to - column) / TILE_COLUMNS);
+        const int64_t columns = to - column < at_once * TILE_COLUMNS ? to - column : at_once * TILE_COLUMNS;
+        const int narrow = columns <= REAL_LANES;
+        width = narrow ? REAL_LANES : at_once * TILE_COLUMNS;
+        const ptrdiff_t step = p->packed && columns < TILE_COLUMNS ? columns : p->step;
+        const REAL(strips) b = {(const real *)p->weight + column / TILE_COLUMNS * p->strip + k * step, p->strip, step};
         _Alignas(64) real padded_bias[TILE_COLUMNS];
         const real *bias = 0;
         if (last && p->bias) {
@@ -158,15 +185,28 @@ static void REAL(product_block)(const fi_product *p, int64_t row, int64_t rows, 
                 bias = padded_bias;
             }
         }
+        /* While many rows meet one strip, the next strip comes nearer; else what the caller wants next. */
+        const int to_next_strip = p->packed && tiles > 2 && column + width + TILE_COLUMNS <= to;
+        const char *near = (const char *)(b.first + p->strip);
+        const char *const near_end = near + (to_next_strip ? depth * TILE_COLUMNS * (int64_t)sizeof(real) : 0);
 
         /* Tiles of nearly equal height: a short one at the end would read the strip for too little. */
         for (int64_t tile = 0, r = 0; tile < tiles; tile++) {
             const int height = (int)(rows / tiles + (tile < rows % tiles));
             const real *const a = x + r * p->x_row;
             real *const c = out + r * p->out_row + column;
+            REAL(ahead) ahead = {(const char *)b.first, 0};
+            if (near + lines <= near_end) {
+                ahead = (REAL(ahead)){near, CACHE_LINE};
+                near += lines;
+            } else if (*next + lines <= (const char *)p->next_end) {
+                ahead = (REAL(ahead)){*next, CACHE_LINE};
+                *next += lines;
+            }
             r += height;
             if (columns == width && (in_tile || !last)) {
-                REAL(tile_any)(height, at_once, (size_t)depth, a, p->x_row, 1, &b, c, p->out_row, add, bias, relu);
+                REAL(tile_any)(height, narrow ? 0 : at_once, (size_t)depth, a, p->x_row, 1, &b, c, p->out_row, add, bias,
+                               relu, &ahead);
                 continue;
             }
             /* Through a buffer: what must not be stored whole, or not as it is. */
@@ -177,7 +217,8 @@ static void REAL(product_block)(const fi_product *p, int64_t row, int64_t rows, 
                 for (int i = 0; i < height; i++)
                     memcpy(buffer + i * width, c + i * p->out_row, bytes);
             }
-            REAL(tile_any)(height, at_once, (size_t)depth, a, p->x_row, 1, &b, buffer, width, add, bias, relu);
+            REAL(tile_any)(height, narrow ? 0 : at_once, (size_t)depth, a, p->x_row, 1, &b, buffer, width, add, bias,
+                           relu, &ahead);
             if (last && !in_tile)
                 p->activate(p->parameter, buffer, buffer, (size_t)(height * width));
             for (int i = 0; i < height; i++)
@@ -188,34 +229,49 @@ static void REAL(product_block)(const fi_product *p, int64_t row, int64_t rows, 
 
 static void REAL(product)(const fi_product *p)
 {
+    const char *next = p->next;
     int64_t k = 0;
     do { /* also without any k: then the sums are +0 */
         const int64_t depth = p->depth - k < FI_BLOCK_DEPTH ? p->depth - k : FI_BLOCK_DEPTH;
-        for (int64_t row = 0; row < p->rows; row += BLOCK_ROWS)
-            REAL(product_block)(p, row, p->rows - row < BLOCK_ROWS ? p->rows - row : BLOCK_ROWS, k, depth);
+        for (int64_t from = 0; from < p->columns; from += BLOCK_COLUMNS) {
+            const int64_t to = p->columns - from < BLOCK_COLUMNS ? p->columns : from + BLOCK_COLUMNS;
+            for (int64_t row = 0; row < p->rows; row += BLOCK_ROWS)
+                REAL(product_block)(p, row, p->rows - row < BLOCK_ROWS ? p->rows - row : BLOCK_ROWS, from, to, k, depth,
+                                    &next);
+        }
         k += depth;
     } while (k < p->depth);
 }
 
-/* A matrix into packed strips. */
+/* A few rows of a strip: copied a vector at a time where the columns lie side by side. */
+static inline void REAL(pack_rows)(const real *from, ptrdiff_t row, ptrdiff_t column, int64_t rows, int64_t width, real *to)
+{
+    if (column == 1 && width == TILE_COLUMNS) {
+        for (int64_t k = 0; k < rows; k++)
+            for (int v = 0; v < FI_TILE_VECTORS; v++)
+                VR(store)(to + k * TILE_COLUMNS + v * REAL_LANES, VR(load)(from + k * row + v * REAL_LANES));
+    } else {
+        for (int64_t i = 0; i < width; i++)
+            for (int64_t k = 0; k < rows; k++)
+                to[k * width + i] = from[i * column + k * row];
+    }
+}
+
+/* A matrix into packed strips, some rows of all strips at a time, because a row's elements are neighbours. Behind a
+ * narrow last strip stand zeros: its rows are loaded as whole ones. */
 static void REAL(pack)(const void *weight, ptrdiff_t row, ptrdiff_t column, int64_t depth, int64_t columns, void *strips)
 {
-    real *to = strips;
-    for (int64_t c = 0; c < columns; c += TILE_COLUMNS) {
-        const int64_t width = columns - c < TILE_COLUMNS ? columns - c : TILE_COLUMNS;
-        const real *from = (const real *)weight + c * column;
-        for (int64_t k = 0; k < depth; k++, from += row, to += TILE_COLUMNS) {
-            if (width == TILE_COLUMNS && column == 1) {
-                for (int v = 0; v < FI_TILE_VECTORS; v++)
-                    VR(store)(to + v * REAL_LANES, VR(load)(from + v * REAL_LANES));
-                continue;
-            }
-            for (int64_t i = 0; i < width; i++)
-                to[i] = from[i * column];
-            for (int64_t i = width; i < TILE_COLUMNS; i++)
-                to[i] = 0;
+    const int64_t at_once = 16;
+    for (int64_t k = 0; k < depth; k += at_once) {
+        const int64_t rows = depth - k < at_once ? depth - k : at_once;
+        for (int64_t c = 0; c < columns; c += TILE_COLUMNS) {
+            const int64_t width = columns - c < TILE_COLUMNS ? columns - c : TILE_COLUMNS;
+            REAL(pack_rows)((const real *)weight + k * row + c * column, row, column, rows, width,
+                            (real *)strips + c * depth + k * width);
         }
     }
+    if (columns % TILE_COLUMNS != 0)
+        memset((real *)strips + depth * columns, 0, (TILE_COLUMNS - 1) * sizeof(real));
 }
 #undef TILE_PARAMETERS
 #undef TILE_ARGUMENTS

@@ -1,0 +1,170 @@
+"""Measure the errors of the float32 activations over the whole range of float32.
+
+Run it from the project's root; it needs SciPy and mpmath::
+
+    python tools/check_activations.py                  # the table of docs/activations.md, in some minutes
+    python tools/check_activations.py --step 1         # all 2^32 inputs of each function
+    python tools/check_activations.py gelu silu        # these alone, printed and not written
+
+Every float32 with 2^-12 <= |x| < 2^8, all 335 million of them, is tried in any case: outside that range the functions
+are linear, constant or zero to within an ulp. Of the others every `step`-th bit pattern is tried. The true values come
+from float64, and the worst points of each function are computed once more by mpmath.
+"""
+
+from __future__ import annotations
+
+import argparse
+import multiprocessing
+import os
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import mpmath as mp
+import numpy as np
+from scipy import special
+
+import fastinit
+
+DOCUMENT = Path(__file__).resolve().parent.parent / "docs/activations.md"
+TABLE_HEAD = "| float32 | largest error, ulp | at x = | inputs tried |"
+CHUNK = 1 << 20
+CORE_FIRST, CORE_LAST = 0x39800000, 0x43800000  # the bits of 2^-12 and of 2^8
+WORST = 32  # points that each chunk hands on
+
+SELU_SCALE, SELU_ALPHA = "1.0507009873554804934193349852946", "1.6732632423543772848170429916717"
+
+
+def wide(text: str, x: np.ndarray) -> np.ndarray:
+    """A constant in the dtype of x, which may be longer than float64."""
+    return x.dtype.type(text)
+
+
+def softplus(x: np.ndarray) -> np.ndarray:
+    return np.maximum(x, 0) + np.log1p(np.exp(-np.abs(x)))
+
+
+# What stands for x -> -inf, where the functions are 0 long before.
+FLOOR = -1e5
+
+# True values from an array of float64 or longdouble. ndtr is one of float64 alone.
+TRUTH: dict[str, Callable[[np.ndarray], np.ndarray]] = {
+    "relu": lambda x: np.maximum(x, 0),
+    "relu6": lambda x: np.clip(x, 0, 6),
+    "elu": lambda x: np.where(x < 0, np.expm1(np.minimum(x, 0)), x),
+    "selu": lambda x: wide(SELU_SCALE, x) * np.where(x < 0, wide(SELU_ALPHA, x) * np.expm1(np.minimum(x, 0)), x),
+    "gelu": lambda x: np.maximum(x, FLOOR) * special.ndtr(x),
+    "gelu_tanh": lambda x: (
+        np.maximum(x, FLOOR)
+        / (1 + np.exp(-wide("1.59576912160573071175978423973752", x) * (x + wide("0.044715", x) * x**3)))
+    ),
+    "silu": lambda x: np.maximum(x, FLOOR) / (1 + np.exp(-x)),
+    "sigmoid": lambda x: 1 / (1 + np.exp(-x)),
+    "hard_sigmoid": lambda x: np.clip(x + 3, 0, 6) / 6,
+    "hard_silu": lambda x: np.maximum(x, -3) * (np.clip(x + 3, 0, 6) / 6),
+    "tanh": np.tanh,
+    "softplus": softplus,
+    "softsign": lambda x: np.clip(x, -1e30, 1e30) / (1 + np.abs(np.clip(x, -1e30, 1e30))),
+    "mish": lambda x: np.maximum(x, FLOOR) * np.tanh(softplus(x)),
+    "exp": np.exp,
+}
+
+# The same by mpmath, for finite x.
+EXACT: dict[str, Callable[[mp.mpf], mp.mpf]] = {
+    "relu": lambda x: max(x, mp.mpf(0)),
+    "relu6": lambda x: min(max(x, mp.mpf(0)), mp.mpf(6)),
+    "elu": lambda x: mp.expm1(x) if x < 0 else x,
+    "selu": lambda x: mp.mpf(SELU_SCALE) * (mp.mpf(SELU_ALPHA) * mp.expm1(x) if x < 0 else x),
+    "gelu": lambda x: x * mp.ncdf(x),
+    "gelu_tanh": lambda x: x / (1 + mp.exp(-2 * mp.sqrt(2 / mp.pi) * (x + mp.mpf("0.044715") * x**3))),
+    "silu": lambda x: x / (1 + mp.exp(-x)),
+    "sigmoid": lambda x: 1 / (1 + mp.exp(-x)),
+    "hard_sigmoid": lambda x: min(max(x + 3, mp.mpf(0)), mp.mpf(6)) / 6,
+    "hard_silu": lambda x: x * min(max(x + 3, mp.mpf(0)), mp.mpf(6)) / 6,
+    "tanh": mp.tanh,
+    "softplus": lambda x: mp.log1p(mp.exp(x)) if x < 50 else x + mp.exp(-x),
+    "softsign": lambda x: x / (1 + abs(x)),
+    "mish": lambda x: x * mp.tanh(mp.log1p(mp.exp(x)) if x < 50 else x),
+    "exp": mp.exp,
+}
+
+
+def ulp_errors(y: np.ndarray, true: np.ndarray) -> np.ndarray:
+    """|y - true| in units of the spacing of y's dtype at the true value."""
+    info = np.finfo(y.dtype)
+    smallest = int(info.minexp) - int(info.nmant)
+    error = np.abs(np.ldexp(y.astype(true.dtype) - true, -np.maximum(np.frexp(true)[1] - info.nmant - 1, smallest)))
+    with np.errstate(over="ignore"):
+        same = y == true.astype(y.dtype)  # infinities, too
+    return np.where(same & ~np.isfinite(y), 0.0, error).astype(np.float64)
+
+
+def exact_error(name: str, x: np.floating, y: np.floating) -> float:
+    """The error at one finite point with a finite result, by mpmath."""
+    info = np.finfo(y.dtype)
+    with mp.workdps(60):
+        true = EXACT[name](mp.mpf(float(x)))
+        exponent = mp.frexp(true)[1] if true else -100000
+        return float(
+            abs(mp.mpf(float(y)) - true) * mp.mpf(2) ** -max(exponent - info.nmant - 1, int(info.minexp - info.nmant))
+        )
+
+
+def check_chunk(task: tuple[str, int, int, int]) -> tuple[int, list[tuple[float, int]]]:
+    """How many patterns first, first + step, ... < last there were, and the worst of them."""
+    name, first, last, step = task
+    bits = np.arange(first, last, step, dtype=np.uint64).astype(np.uint32)
+    x = bits.view(np.float32)
+    y = fastinit.activate(x, name, threads=1)
+    with np.errstate(all="ignore"):
+        nan = np.isnan(x)
+        error = np.where(nan, np.where(np.isnan(y), 0.0, np.inf), ulp_errors(y, TRUTH[name](x.astype(np.float64))))
+    error[np.isnan(error)] = np.inf
+    worst = np.argpartition(error, -min(WORST, len(error)))[-WORST:]
+    return len(bits), [(float(error[i]), int(bits[i])) for i in worst]
+
+
+def tasks(name: str, step: int) -> list[tuple[str, int, int, int]]:
+    found = []
+    for sign in (0, 0x80000000):
+        for first, last, by in ((0, CORE_FIRST, step), (CORE_FIRST, CORE_LAST, 1), (CORE_LAST, 0x80000000, step)):
+            found += [(name, sign + at, sign + min(at + CHUNK * by, last), by) for at in range(first, last, CHUNK * by)]
+    return found
+
+
+def checked_error(name: str, bits: int, error: float) -> float:
+    x = np.array([bits], np.uint32).view(np.float32)
+    y = fastinit.activate(x, name)
+    if not np.isfinite(x[0]) or not np.isfinite(y[0]):
+        return error
+    return exact_error(name, x[0], y[0])
+
+
+def nicely() -> None:
+    os.nice(19)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description="Errors of the float32 activations.")
+    parser.add_argument("names", nargs="*", help="functions; all by default")
+    parser.add_argument("--step", type=int, default=4096, help="every so many-th pattern outside the core range")
+    arguments = parser.parse_args()
+    rows = []
+    with multiprocessing.get_context("fork").Pool(2, nicely) as pool:
+        for name in arguments.names or TRUTH:
+            start, tried, worst = time.perf_counter(), 0, []
+            for count, found in pool.imap_unordered(check_chunk, tasks(name, arguments.step)):
+                tried += count
+                worst = sorted(worst + found, reverse=True)[:1000]
+            checked = max((checked_error(name, bits, error), bits) for error, bits in worst)
+            x = float(np.uint32(checked[1]).view(np.float32))
+            rows.append(f"| `{name}` | {checked[0]:.2f} | {x!r} | {tried:,} |")
+            print(rows[-1], f"{time.perf_counter() - start:.0f} s", flush=True)
+    if not arguments.names:
+        head, _, _ = DOCUMENT.read_text().partition(TABLE_HEAD) if DOCUMENT.exists() else ("", "", "")
+        table = [TABLE_HEAD, "|---|---|---|---|", *rows]
+        DOCUMENT.write_text(head + "\n".join(table) + "\n")
+
+
+if __name__ == "__main__":
+    main()
