@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import doctest
+import sys
 from pathlib import Path
 
 import pytest
@@ -22,7 +23,8 @@ from fastinit import (
     runtime,
 )
 
-MODULES = [_activation, _constant, _fans, _models, _random, _scaled, _structured, initializers, keys, runtime]
+DENSE = sys.modules["fastinit.dense"]  # fastinit.dense is the function
+MODULES = [_activation, _constant, DENSE, _fans, _models, _random, _scaled, _structured, initializers, keys, runtime]
 
 ROOT = Path(__file__).resolve().parent.parent
 

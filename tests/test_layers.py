@@ -21,7 +21,8 @@ if not CSRC.is_dir():
 MAY_IMPORT = {
     "__main__": {"_demo", "runtime", "_validation", "fastinit"},
     "_demo": {"fastinit", "initializers", "keys", "runtime"},
-    "__init__": {"_activation", "_fans", "initializers", "keys", "runtime"},
+    "__init__": {"_fans", "dense", "initializers", "keys", "runtime"},
+    "dense": {"_activation", "_kernels", "_memory", "_validation", "runtime"},
     "initializers": {"_constant", "_engine", "_models", "_random", "_scaled", "_structured"},
     "_models": {"_engine", "_kernels", "_random", "_scaled", "_validation", "keys", "runtime"},
     "_structured": {"_engine", "_kernels", "_random", "_validation", "keys"},
