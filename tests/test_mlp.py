@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from test_dense import ACTIVATIONS, DTYPES, Guarded, assert_same_bits, guarded, laid_out, values  # noqa: F401
+from test_dense import ACTIVATIONS, DTYPES, Guarded, assert_same_bits, first_words, guarded, laid_out, values  # noqa: F401
 from test_runtime import DAZ, FTZ, mode, mxcsr  # noqa: F401, a fixture
 
 import fastinit
@@ -602,7 +602,7 @@ MADE_WRONG: list[tuple[Callable[[], Any], type, str]] = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("make", "error", "sentence"), MADE_WRONG, ids=lambda value: str(value)[:50])
+@pytest.mark.parametrize(("make", "error", "sentence"), MADE_WRONG, ids=first_words)
 def test_networks_that_are_none(make: Callable[[], Any], error: type, sentence: str) -> None:
     with pytest.raises(error) as caught:
         make()
@@ -628,7 +628,7 @@ CALLED_WRONG: list[tuple[dict[str, Any], type, str]] = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("arguments", "error", "sentence"), CALLED_WRONG, ids=lambda value: str(value)[:50])
+@pytest.mark.parametrize(("arguments", "error", "sentence"), CALLED_WRONG, ids=first_words)
 def test_wrong_calls_write_nothing(arguments: dict[str, Any], error: type, sentence: str) -> None:
     network, out = MLP([(ones(3, 4), None, None)]), np.full((2, 4), 9.0, np.float32)
     for given_out in (None, out):
