@@ -22,6 +22,7 @@ import libraries
 import numpy as np
 import numpy_idioms
 import promises_forward
+import promises_orthogonal
 import record
 from timing import interleaved, ratio
 
@@ -153,8 +154,10 @@ def _check(values: Any, std: float, bound: float) -> None:
 SECTIONS: dict[str, tuple[str, Callable[[float], Iterator[Row]]]] = {
     "initializers": ("one", one_core),
     "forward": ("one", partial(promises_forward.one_core, compare)),
+    "orthogonal": ("one", partial(promises_orthogonal.one_core, compare)),
     "initializers, all cores": ("all", all_cores),
     "forward, all cores": ("all", partial(promises_forward.all_cores, compare)),
+    "orthogonal, all cores": ("all", partial(promises_orthogonal.all_cores, compare)),
 }
 
 

@@ -71,6 +71,21 @@ def he_normal(rng: np.random.Generator, shape: Size, *, out: Array | None = None
     return truncated_normal(rng, shape, (2 / fan_in) ** 0.5 / TRUNCATED_STD, out=out)
 
 
+def orthogonal(rng: np.random.Generator, shape: Size) -> Array:
+    """From the Haar measure (Mezzadri, 2007); qr computes in float64 whatever it is given, so it is given that."""
+    rows, columns = shape
+    q, r = np.linalg.qr(rng.standard_normal((max(shape), min(shape))))
+    q *= np.sign(np.diagonal(r))
+    return (q if rows >= columns else q.T).astype(np.float32)
+
+
+def orthogonal_stack(rng: np.random.Generator, count: int, side: int) -> Array:
+    """The same for many small ones in one call."""
+    q, r = np.linalg.qr(rng.standard_normal((count, side, side)))
+    q *= np.sign(np.diagonal(r, axis1=1, axis2=2))[:, None, :]
+    return q.astype(np.float32)
+
+
 def _by_blocks(draw: Callable[[Array], None], shape: Size, dtype: Any, out: Array | None) -> Array:
     """Draw block by block; dtypes that NumPy's generators do not know are drawn as float32 and converted."""
     values = np.empty(shape, dtype) if out is None else out

@@ -110,7 +110,7 @@ def test_blocks_of_rows(isa: str, rows: int, dtype: Any) -> None:
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
-@pytest.mark.parametrize("columns", [1023, 1024, 1025, 1056, 1536, 2040, 2048, 2049])
+@pytest.mark.parametrize("columns", [511, 512, 513, 1023, 1024, 1025, 1056, 1536, 2040, 2048, 2049])
 def test_pieces_of_columns(isa: str, columns: int, dtype: Any) -> None:
     check(3, 5, columns, dtype)
     check(14, 1, columns, dtype)

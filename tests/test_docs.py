@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import doctest
-import sys
+import importlib
 from pathlib import Path
 
 import pytest
@@ -14,17 +14,40 @@ from fastinit import (
     _constant,
     _engine,
     _fans,
+    _gain,
+    _lsuv,
     _models,
+    _orthogonal,
     _random,
+    _report,
     _scaled,
     _structured,
     initializers,
     keys,
+    propagation,
     runtime,
+    schemes,
 )
 
-DENSE = sys.modules["fastinit.dense"]  # fastinit.dense is the function
-MODULES = [_activation, _constant, DENSE, _fans, _models, _random, _scaled, _structured, initializers, keys, runtime]
+MODULES = [
+    _activation,
+    _constant,
+    _fans,
+    _gain,
+    _lsuv,
+    _models,
+    _orthogonal,
+    _random,
+    _report,
+    _scaled,
+    _structured,
+    importlib.import_module("fastinit.dense"),  # fastinit.dense is the function
+    initializers,
+    keys,
+    propagation,
+    runtime,
+    schemes,
+]
 
 ROOT = Path(__file__).resolve().parent.parent
 

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 import fastinit
+from fastinit import schemes
 
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGE = ROOT / "src/fastinit"
@@ -19,13 +20,28 @@ if not CSRC.is_dir():
 
 # Each module and the modules of the package that it may import, top floor first.
 MAY_IMPORT = {
-    "__main__": {"_demo", "runtime", "_validation", "fastinit"},
-    "_demo": {"fastinit", "initializers", "keys", "runtime"},
-    "__init__": {"_fans", "dense", "initializers", "keys", "runtime"},
+    "__main__": {"_demo", "_signal", "runtime", "_validation", "fastinit"},
+    "_demo": {"_terminal", "fastinit", "initializers", "keys", "runtime"},
+    "_signal": {"_plot", "_report", "_terminal", "_validation", "initializers", "propagation"},
+    "__init__": {"_fans", "dense", "initializers", "keys", "propagation", "runtime", "schemes"},
+    "schemes": {"_constant", "_engine", "_fans", "_random", "_scaled", "_validation"},
+    "propagation": {
+        *("_gain", "_lsuv", "_network", "_random", "_report", "_slopes", "_terminal", "_validation"),
+        *("dense", "keys"),
+    },
+    "_lsuv": {"_network", "_terminal", "_validation", "dense", "keys"},
+    "_report": {"_plot", "_terminal"},
+    "_plot": {"_validation"},
+    "_network": {"_engine", "_slopes", "_validation", "keys"},
     "dense": {"_activation", "_kernels", "_memory", "_validation", "runtime"},
-    "initializers": {"_constant", "_engine", "_models", "_random", "_scaled", "_structured"},
-    "_models": {"_engine", "_kernels", "_random", "_scaled", "_validation", "keys", "runtime"},
+    "_slopes": set(),
+    "_gain": {"_gain_table", "_validation"},
+    "_gain_table": set(),
+    "_terminal": set(),
+    "initializers": {"_constant", "_engine", "_models", "_orthogonal", "_random", "_scaled", "_structured"},
+    "_models": {"_engine", "_kernels", "_orthogonal", "_random", "_scaled", "_validation", "keys", "runtime"},
     "_structured": {"_engine", "_kernels", "_random", "_validation", "keys"},
+    "_orthogonal": {"_engine", "_kernels", "_random", "_validation", "keys", "runtime"},
     "_scaled": {"_engine", "_fans", "_kernels", "_validation"},
     "_random": {"_engine", "_kernels", "_validation"},
     "_constant": {"_engine", "_validation"},
@@ -37,6 +53,7 @@ MAY_IMPORT = {
     "_fans": {"_validation"},
     "_validation": {"_kernels", "_memory"},
     "_memory": set(),
+    "_reference_orthogonal": {"_reference"},
     "_reference": {"_tables"},
     "_reference_forward": {"_activation_tables", "_reference"},
     "_activation_tables": set(),
@@ -104,8 +121,9 @@ def test_flags_are_those_that_keep_the_bits() -> None:
 
 
 def test_everything_public_is_exported_and_documented() -> None:
-    for name in fastinit.__all__:
-        thing = getattr(fastinit, name)
+    public = {name: getattr(fastinit, name) for name in fastinit.__all__}
+    public |= {name: getattr(schemes, name) for name in schemes.__all__ if name != "Factors"}
+    for name, thing in public.items():
         if callable(thing):
             assert thing.__doc__, name
             assert ">>> " in thing.__doc__, name

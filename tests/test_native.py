@@ -2,6 +2,7 @@
 
 import ast
 import functools
+import itertools
 import os
 import platform
 import re
@@ -19,7 +20,7 @@ from test_stream import ALL, COUNTS, DTYPES, FIRSTS, KEY, LAWS, ONE_PER_METHOD, 
 
 import fastinit
 from conftest import RUNNABLE
-from fastinit import _activation, _kernels, _reference, _reference_forward
+from fastinit import _activation, _kernels, _reference, _reference_forward, _reference_orthogonal
 
 pytestmark = pytest.mark.slow
 
@@ -111,12 +112,13 @@ def oracle_layer(x: np.ndarray, i: int, columns: int, name: str, parameter: floa
 
 
 # Rows, depth, columns: tiles and strips of every instruction set, blocks of depth and rows, and pieces of columns,
-# 1024 at most, that NEON's strips of 12 and 6 do not divide.
+# 512 at most, that NEON's strips of 12 and 6 do not divide.
 PRODUCTS = [
     *((rows, 7, 3 * rows + 1) for rows in range(1, 27)),
     *((3, 5, columns) for columns in (1, 6, 11, 12, 13, 24, 47, 48, 49, 96)),
     *((rows, depth, 25) for rows in (1, 9) for depth in (0, 1, 383, 384, 385, 769)),
     (239, 3, 13), (240, 3, 13), (241, 3, 13), (481, 2, 12),
+    (2, 3, 256), (2, 3, 504), (2, 3, 512), (9, 3, 516),
     (2, 3, 1020), (2, 3, 1023), (9, 3, 1024), (2, 3, 1032), (9, 3, 1200), (1, 3, 1536), (5, 3, 2040), (2, 3, 2049),
     (128, 258, 1032), (129, 130, 1200),
 ]  # fmt: skip
@@ -170,10 +172,25 @@ def activation_rows() -> Iterator[tuple[str, bytes]]:
             yield f"{fields} {x.nbytes // 4} {words}", y.tobytes()
 
 
+def orthogonal_rows() -> Iterator[tuple[str, bytes]]:
+    for dtype, pairs, (m, n) in itertools.product(
+        ("float32", "float64"), (False, True), ((1, 1), (2, 1), (3, 3), (33, 33), (64, 37), (70, 70))
+    ):
+        whole = _reference_orthogonal.orthogonal(dtype, KEY, STREAM, m, n, 2, -1.3, pairs)
+        whole = whole.reshape(m, 2, n).swapaxes(1, 2) if pairs else whole
+        for first, last, transposed in ((0, n, 0), (n // 2, n, 1), (n - 1, n, 0)):
+            block = whole[:, first:last]
+            fields = f"{KEY:x} {STREAM:x} {m} {n} {first} {last} 2 {int(pairs)} {transposed} {(-1.3).hex()}"
+            yield (
+                f"normal {dtype} 0 1 -inf inf orthogonal {fields}",
+                (block.swapaxes(0, 1) if transposed else block).tobytes(),
+            )
+
+
 @functools.cache
 def rows() -> dict[str, str]:
     """Every row with its hash."""
-    found = dict(word_rows()) | dict(activation_rows())
+    found = dict(word_rows()) | dict(activation_rows()) | dict(orthogonal_rows())
     for law, dtype in ALL:
         found |= dict(run_rows(law, dtype, (0, 3), (61, 300)))
         found |= dict(far_rows(law, dtype))

@@ -261,6 +261,14 @@ DRAWS: list[tuple[str, dict[str, Any]]] = [
     ("truncated_normal", {"std": 1e-7, "dtype": "f2"}),
     ("truncated_normal", {"std": 1.0, "lower": 0.0, "upper": 1e-3, "dtype": "f2"}),
     ("sparse", {"sparsity": 0.5, "std": 1e-40}),
+    ("orthogonal", {}),
+    ("orthogonal", {"gain": 1e-38}),
+    ("orthogonal", {"gain": 1e-40}),
+    ("orthogonal", {"gain": 1e-308, "dtype": "f8"}),
+    ("orthogonal", {"gain": 1e-38, "precise": True}),
+    ("orthogonal", {"gain": 1e-38, "dtype": "c8"}),
+    ("orthogonal", {"gain": 1e-5, "dtype": "f2"}),
+    ("orthogonal", {"gain": 1e-39, "dtype": "bfloat16"}),
 ]
 # The parameters of these are computed in Python, before the kernels set the mode.
 COMPUTED: list[tuple[str, dict[str, Any]]] = [

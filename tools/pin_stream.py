@@ -40,6 +40,9 @@ CALLS = {
     "truncated_normal({shape}, 0.0, 1.0, 5.0, 8.0)": (4,),
     "truncated_normal({shape}, 0.0, 1.0, -40.0, -39.0)": (4,),
     "sparse({shape}, 0.5)": (4, 1),
+    "orthogonal({shape}, 1.5)": (2, 2),
+    "orthogonal((3, *{shape}), batch_axis=0, precise=True)": (2, 1),
+    "delta_orthogonal((2, *{shape}[::-1]))": (2, 1),
 }
 HASHED_SHAPE = (97, 53)
 
@@ -53,6 +56,10 @@ NETWORK = (61, [97, "tanh", 53, "gelu", 130, "softmax", 11])
 FORWARD_DTYPES = ("float32", "float64")
 
 
+def dtypes_of(call: str) -> tuple[str, ...]:
+    return (*DTYPES, "complex64", "complex128") if "orthogonal(" in call else DTYPES
+
+
 def values_of(call: str, dtype: str, seed: int) -> np.ndarray:
     """Make one of the calls above; its text is code of this file or of the pinned table, nothing else."""
     name, arguments = call.split("(", 1)
@@ -63,7 +70,8 @@ def values_of(call: str, dtype: str, seed: int) -> np.ndarray:
 def answer(call: str, dtype: str) -> str:
     """The bits of the call's elements in this dtype, under seed 12345."""
     values = values_of(call, dtype, 12345).ravel()
-    return " ".join(f"{int(x):0{2 * values.itemsize}x}" for x in values.view(f"u{values.itemsize}"))
+    width = values.real.itemsize  # a complex number is two
+    return " ".join(f"{int(x):0{2 * width}x}" for x in values.view(f"u{width}"))
 
 
 def known_answers() -> str:
@@ -71,7 +79,7 @@ def known_answers() -> str:
     rows = ["| call | dtype | bits |", "|---|---|---|"]
     for template, shape in CALLS.items():
         call = template.format(shape=shape)
-        rows += [f"| `{call}` | {dtype} | `{answer(call, dtype)}` |" for dtype in DTYPES]
+        rows += [f"| `{call}` | {dtype} | `{answer(call, dtype)}` |" for dtype in dtypes_of(call)]
     return "\n".join(rows)
 
 
@@ -85,7 +93,7 @@ def hashes() -> str:
     lines = ["# dtype, BLAKE2b-128 of the bytes under seed=1, call; written by tools/pin_stream.py"]
     for template in CALLS:
         call = template.format(shape=HASHED_SHAPE)
-        lines += [f"{dtype:<9} {digest(call, dtype)} {call}" for dtype in DTYPES]
+        lines += [f"{dtype:<9} {digest(call, dtype)} {call}" for dtype in dtypes_of(call)]
     return "\n".join(lines) + "\n"
 
 

@@ -1,9 +1,11 @@
 """Initialize neural networks on the CPU: fast, and with the same bits on every machine."""
 
+from . import schemes
 from ._fans import fans
 from .dense import MLP, activate, dense
 from .initializers import (
     constant,
+    delta_orthogonal,
     dirac,
     get,
     glorot_normal,
@@ -18,6 +20,7 @@ from .initializers import (
     lecun_uniform,
     normal,
     ones,
+    orthogonal,
     sparse,
     truncated_normal,
     uniform,
@@ -27,6 +30,7 @@ from .initializers import (
     zeros,
 )
 from .keys import Key
+from .propagation import gain, lsuv, propagate
 from .runtime import __version__, available_isas, info, isa
 
 __all__ = [
@@ -36,9 +40,11 @@ __all__ = [
     "activate",
     "available_isas",
     "constant",
+    "delta_orthogonal",
     "dense",
     "dirac",
     "fans",
+    "gain",
     "get",
     "glorot_normal",
     "glorot_uniform",
@@ -52,8 +58,12 @@ __all__ = [
     "kaiming_uniform",
     "lecun_normal",
     "lecun_uniform",
+    "lsuv",
     "normal",
     "ones",
+    "orthogonal",
+    "propagate",
+    "schemes",
     "sparse",
     "truncated_normal",
     "uniform",

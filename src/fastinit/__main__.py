@@ -1,10 +1,10 @@
-"""The command line: `python -m fastinit info` and `python -m fastinit demo`."""
+"""The command line: `python -m fastinit info`, `demo` and `signal`."""
 
 import argparse
 from collections.abc import Sequence
 from typing import NoReturn
 
-from . import _demo
+from . import _demo, _signal
 from .runtime import info
 
 EXAMPLES = """\
@@ -14,6 +14,19 @@ examples:
   python -m fastinit demo --seed 7 --no-compare
   FASTINIT_ISA=avx2 python -m fastinit demo
                                         the same bits by another instruction set
+  python -m fastinit signal             five initializations of a deep network, side by side
+"""
+
+SIGNAL_EXAMPLES = """\
+examples:
+  python -m fastinit signal --plot signal.png
+  python -m fastinit signal --widths 784,512x20,10 --activation relu \\
+      --init he_normal,glorot_normal,normal:0.01,zeros,orthogonal --plot signal.png
+  python -m fastinit signal --widths 64,100x50,10 --activation tanh --init glorot_normal,normal:1
+  python -m fastinit signal --activation leaky_relu:0.2 --init he_normal,uniform:0:1,orthogonal:1.4
+
+numbers after a name: normal:STD, truncated_normal:STD, uniform:LOW:HIGH, constant:VALUE, orthogonal:GAIN,
+identity:GAIN, sparse:SPARSITY:STD, variance_scaling:SCALE
 """
 
 
@@ -31,11 +44,27 @@ def seed(text: str) -> int:
     return value
 
 
+def count(text: str) -> int:
+    value = int(text) if text.isdecimal() and len(text) <= 9 else 0
+    if value < 1:
+        raise argparse.ArgumentTypeError(f"must be an integer >= 1. Received: {text}")
+    return value
+
+
 def show_info() -> None:
     facts = info()
     width = max(map(len, facts))
     for name, value in facts.items():
         print(f"{name:{width}}  {', '.join(value) if isinstance(value, tuple) else value}")
+
+
+def show_signal(parser: Parser, options: argparse.Namespace) -> None:
+    try:
+        _signal.run(
+            options.widths, options.activation, options.init, batch=options.batch, seed=options.seed, plot=options.plot
+        )
+    except (ImportError, OSError, TypeError, ValueError) as error:
+        parser.exit(2, f"{parser.prog} signal: {error}\n")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -57,14 +86,40 @@ def main(arguments: Sequence[str] | None = None) -> int:
     demo.add_argument("--seed", type=seed, default=0, help="an integer in [0, 2**64) (default: %(default)s)")
     demo.add_argument("--no-compare", action="store_true", help="do not time NumPy")
 
+    signal = commands.add_parser(
+        "signal",
+        help="send a batch through a deep network, a gradient back, and compare initializations",
+        description="Send a standard normal batch through a network and a gradient back, for several\n"
+        "initializations; print how large both are along the way and what that means, and draw it.",
+        epilog=SIGNAL_EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    signal.add_argument(
+        "--widths",
+        default="784,512x20,10",
+        help="sizes of the layers, 512x20 being twenty of 512 (default: %(default)s)",
+    )
+    signal.add_argument("--activation", default="relu", help="after every layer (default: %(default)s)")
+    signal.add_argument(
+        "--init",
+        metavar="NAMES",
+        default="he_normal,glorot_normal,orthogonal,normal:0.01,zeros",
+        help="initializers, with commas between them (default: %(default)s)",
+    )
+    signal.add_argument("--batch", type=count, default=256, help="rows of the batch (default: %(default)s)")
+    signal.add_argument("--seed", type=seed, default=0, help="an integer in [0, 2**64) (default: %(default)s)")
+    signal.add_argument("--plot", metavar="FILE", help="draw it, as .png, .svg or .pdf; needs matplotlib")
+
     options = parser.parse_args(arguments)
     try:
         if options.command == "info":
             show_info()
+        elif options.command == "signal":
+            show_signal(parser, options)
         else:
             _demo.run(seed=options.seed, compare=not options.no_compare)
     except MemoryError:
-        parser.exit(1, f"{parser.prog}: there is not enough memory; the demo holds the whole model, 0.5 GB\n")
+        parser.exit(1, f"{parser.prog}: there is not enough memory\n")
     except KeyboardInterrupt:
         parser.exit(130, f"{parser.prog}: interrupted\n")
     return 0

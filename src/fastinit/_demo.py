@@ -7,12 +7,13 @@ import sys
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from time import perf_counter
-from typing import Any, TextIO
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from . import initializers
+from ._terminal import Progress, table
 from .runtime import info
 
 Array = NDArray[Any]
@@ -149,25 +150,6 @@ class Moments:
         return math.sqrt(max(0.0, self.sum_of_squares / self.count - (self.sum / self.count) ** 2))
 
 
-class Progress:
-    """One line on a terminal, written over itself and wiped at the end; nothing on any other stream."""
-
-    def __init__(self, stream: TextIO) -> None:
-        self.stream = stream
-        self.visible = stream.isatty()
-
-    def say(self, text: str) -> None:
-        if self.visible:
-            self.stream.write(f"\r\x1b[K{text}")
-            self.stream.flush()
-
-    def __enter__(self) -> "Progress":
-        return self
-
-    def __exit__(self, *exception: object) -> None:
-        self.say("")
-
-
 def seconds(work: Callable[[], dict[str, Array]]) -> float:
     """The time that `work` takes. Its arrays are freed afterwards, outside the time."""
     start = perf_counter()
@@ -175,19 +157,6 @@ def seconds(work: Callable[[], dict[str, Array]]) -> float:
     elapsed = perf_counter() - start
     del tensors
     return elapsed
-
-
-def table(rows: list[list[str]]) -> str:
-    """Rows of text in columns: the first on the left, the others on the right."""
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    lines = (
-        "  ".join(
-            cell.rjust(width) if i else cell.ljust(width)
-            for i, (cell, width) in enumerate(zip(row, widths, strict=True))
-        )
-        for row in rows
-    )
-    return "\n".join(line.rstrip() for line in lines)
 
 
 def run(config: Config | None = None, *, seed: int = 0, compare: bool = True, rounds: int = 3) -> str:

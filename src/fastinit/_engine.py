@@ -34,11 +34,15 @@ def initializer(function: F) -> F:
 
 
 class Batch:
-    """Stands for the key of a tensor of `initialize`: its draw is only noted down, not done."""
+    """Stands for the key of a tensor of `initialize`: its draw is only noted down, not done.
 
-    def __init__(self, key: Key, requests: list[tuple[Any, ...]]) -> None:
+    Fills are noted as `requests`, to be done side by side; other work as `calls` that take the number of threads.
+    """
+
+    def __init__(self, key: Key, requests: list[tuple[Any, ...]], calls: list[Callable[[int], None]]) -> None:
         self.key = key
         self.requests = requests
+        self.calls = calls
 
 
 _MODEL_HUGE_FROM = 1 << 21

@@ -273,7 +273,7 @@ cdef dense_of(strided *a, strided *w, strided *b, strided *o, fi_dtype dtype, in
         job.activation = <fi_activation>kind
         job.parameter = parameter
         fi_plan_dense(&job, 1, &plan)
-        if plan.work >= GIL_WORK:
+        if plan.work >= FI_THREADED_WORK:
             fi_plan_dense(&job, thread_count(threads), &plan)
         if plan.workspace:
             memory = take_workspace(plan.workspace)
@@ -497,7 +497,7 @@ cdef class Network:
                 return out
             job.out = o.view.buf
             fi_plan_network(job, 1, &plan)
-            if plan.work >= GIL_WORK:
+            if plan.work >= FI_THREADED_WORK:
                 fi_plan_network(job, thread_count(threads), &plan)
             if plan.workspace:
                 memory = take_workspace(plan.workspace)

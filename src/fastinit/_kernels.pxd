@@ -86,6 +86,8 @@ cdef extern from "fastinit.h" nogil:
         int64_t *weight_item
         int64_t *bias_item
 
+    double FI_THREADED_WORK
+
     ctypedef struct fi_dense_plan:
         double work
         size_t workspace
@@ -125,6 +127,26 @@ cdef extern from "fastinit.h" nogil:
     void fi_unpack(fi_dtype dtype, const void *strips, int64_t depth, int64_t columns, void *weight) noexcept
 
     float fi_multiply_adds(int64_t count) noexcept nogil
+
+    ctypedef struct fi_orthogonal_job:
+        const fi_plan *normal
+        fi_source source
+        bint complex_numbers
+        int64_t rows
+        int64_t columns
+        int64_t first_matrix
+        int64_t matrices
+        int64_t first_column
+        int64_t last_column
+        double gain
+        void *out
+        int64_t matrix_step
+        int64_t row_step
+        int64_t column_step
+
+    size_t fi_orthogonal_workspace(const fi_orthogonal_job *job, int threads) noexcept
+    void fi_orthogonal(const fi_orthogonal_job *job, void *workspace, int threads) noexcept
+    void fi_narrow(fi_dtype source_dtype, const void *x, fi_dtype to, void *out, int64_t count) noexcept
 
     int fi_isa_count() noexcept
     const char *fi_isa_name(int isa) noexcept

@@ -181,6 +181,91 @@ def activate(int dtype, int kind, double parameter, x, out, Py_ssize_t columns, 
         PyBuffer_Release(&source)
 
 
+# Below this many multiplications an orthogonal matrix is made sooner than the interpreter's lock is handed over.
+cdef double GIL_PRODUCTS = 1 << 17
+
+
+def orthogonal(
+    Plan normal not None,
+    out,
+    uint64_t key,
+    uint64_t stream,
+    tuple matrix not None,
+    tuple numbers not None,
+    tuple columns not None,
+    bint wide,
+    bint complex_numbers,
+    double gain,
+    int threads,
+):
+    """Write matrices `numbers` = (first, last) of a batch, their `columns` (first, last), to `out`.
+
+    A `matrix` is (rows, columns), rows >= columns > 0. `out` is a writable C-contiguous buffer of
+    (matrices, rows, columns wanted), or of (matrices, columns wanted, rows) if `wide`, of the dtype of
+    `normal`, a plan of standard normals in float32 or float64; pairs of them if `complex_numbers`.
+    """
+    cdef fi_orthogonal_job job
+    cdef Py_buffer view
+    cdef void *workspace = NULL
+    job.normal = &normal.c
+    if normal.c.dtype != FI_F32 and normal.c.dtype != FI_F64:
+        raise ValueError("orthogonal matrices are computed in float32 or float64")
+    job.source.key = key
+    job.source.stream = stream
+    job.source.words = NULL
+    job.complex_numbers = complex_numbers
+    job.gain = gain
+    job.rows, job.columns = matrix
+    job.first_matrix, job.matrices = numbers
+    job.matrices -= job.first_matrix
+    job.first_column, job.last_column = columns
+    if not (0 < job.columns <= job.rows and 0 <= job.first_column < job.last_column <= job.columns):
+        raise ValueError(f"a matrix of {matrix} has no columns {columns}")
+    cdef int64_t width = job.last_column - job.first_column
+    job.matrix_step = job.rows * width
+    job.row_step = 1 if wide else width
+    job.column_step = job.rows if wide else 1
+    cdef int64_t size = job.matrices * job.matrix_step * <int64_t>fi_itemsize(normal.c.dtype)
+    if complex_numbers:
+        size *= 2
+    PyObject_GetBuffer(out, &view, PyBUF_WRITABLE | PyBUF_C_CONTIGUOUS)
+    try:
+        if view.len != size or job.matrices < 0:
+            raise ValueError(f"`out` has {view.len} bytes, the matrices {size}")
+        job.out = view.buf
+        workspace = PyMem_RawMalloc(fi_orthogonal_workspace(&job, threads))
+        if workspace == NULL:
+            raise MemoryError
+        if <double>job.rows * job.columns * job.last_column * job.matrices < GIL_PRODUCTS:
+            fi_orthogonal(&job, workspace, threads)
+        else:
+            with nogil:
+                fi_orthogonal(&job, workspace, threads)
+    finally:
+        PyMem_RawFree(workspace)
+        PyBuffer_Release(&view)
+
+
+def narrow(int source_dtype, x, int dtype, out):
+    """Round a buffer to nearest: float64 to float32, float32 to float16 or bfloat16."""
+    cdef Py_buffer source, target
+    if (source_dtype, dtype) not in ((FI_F64, FI_F32), (FI_F32, FI_F16), (FI_F32, FI_BF16)):
+        raise ValueError(f"no rounding from dtype {source_dtype} to {dtype}")
+    PyObject_GetBuffer(x, &source, PyBUF_C_CONTIGUOUS)
+    try:
+        PyObject_GetBuffer(out, &target, PyBUF_WRITABLE | PyBUF_C_CONTIGUOUS)
+        try:
+            if source.len != 2 * target.len:
+                raise ValueError(f"`out` has {target.len} bytes for {source.len} of `x`")
+            with nogil:
+                fi_narrow(<fi_dtype>source_dtype, source.buf, <fi_dtype>dtype, target.buf,
+                          target.len // <int64_t>fi_itemsize(<fi_dtype>dtype))
+        finally:
+            PyBuffer_Release(&target)
+    finally:
+        PyBuffer_Release(&source)
+
+
 def map_words(Plan plan not None, const uint32_t[::1] words, unsigned char[::1] out):
     """For tests: map given words, not Philox's, to values. Their number is a multiple of 256."""
     cdef Py_ssize_t wide = 2 if plan.c.dtype == FI_F64 else 1

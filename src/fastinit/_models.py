@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from . import _kernels
 from ._engine import Batch, find
+from ._orthogonal import delta_orthogonal, orthogonal
 from ._random import normal, truncated_normal, uniform
 from ._scaled import (
     glorot_normal,
@@ -70,6 +71,7 @@ def initialize(tensors: Mapping[str, Sequence[Any]], *, seed: Any = None, thread
     limit = thread_limit() if threads is None else check_threads(threads)
     root = Key(seed)
     requests: list[tuple[Any, ...]] = []
+    calls: list[Callable[[int], None]] = []
     copies: list[tuple[np.ndarray, np.ndarray]] = []
     arrays = {}
     for name, entry in tensors.items():
@@ -77,7 +79,7 @@ def initialize(tensors: Mapping[str, Sequence[Any]], *, seed: Any = None, thread
         function = find(initializer) if isinstance(initializer, str) else initializer
         key = root.child(name)
         if function in _DRAWN:
-            arrays[name] = function(shape, seed=Batch(key, requests), **kwargs)
+            arrays[name] = function(shape, seed=Batch(key, requests, calls), **kwargs)
             continue
         # What is not drawn is made now, and written to its place when all has been checked.
         out = kwargs.pop("out", None)
@@ -89,10 +91,12 @@ def initialize(tensors: Mapping[str, Sequence[Any]], *, seed: Any = None, thread
     for out, array in copies:
         np.asarray(out)[...] = array
     _kernels.fill_all(requests, limit)
+    for call in calls:
+        call(limit)
     return arrays
 
 
-# The initializers that are one draw, which `initialize` can do together with others.
+# The initializers that note their work down, so that `initialize` can do it when all has been checked.
 _DRAWN = {
     uniform,
     normal,
@@ -104,4 +108,6 @@ _DRAWN = {
     he_normal,
     lecun_uniform,
     lecun_normal,
+    orthogonal,
+    delta_orthogonal,
 }

@@ -65,9 +65,15 @@ _DTYPES = {
 }
 _FLOAT32 = _DTYPES[np.dtype(np.float32)]
 _DTYPE_NAMES = "float32, float64, float16 or bfloat16"
+# Pairs of reals, for the initializers that make complex tensors.
+_COMPLEX_DTYPES = {
+    np.dtype(np.complex64): DType(np.dtype(np.complex64), _kernels.FLOAT32, _FLOAT32.largest, 6.34),
+    np.dtype(np.complex128): DType(np.dtype(np.complex128), _kernels.FLOAT64, float(np.finfo(np.float64).max), 8.3),
+}
+_ALL_DTYPE_NAMES = "float32, float64, float16, bfloat16, complex64 or complex128"
 
 
-def check_target(shape: Any, dtype: Any, out: Any, index: Any, threads: Any) -> Target:
+def check_target(shape: Any, dtype: Any, out: Any, index: Any, threads: Any, complex_too: bool = False) -> Target:
     """Check the arguments that every initializer takes, but for the seed."""
     if out is None and index is None and dtype is None and threads is None and type(shape) is tuple:
         for n in shape:
@@ -75,7 +81,7 @@ def check_target(shape: Any, dtype: Any, out: Any, index: Any, threads: Any) -> 
                 break
         else:
             return _plain_target(shape)
-    return _checked_target(shape, dtype, out, index, threads)
+    return _checked_target(shape, dtype, out, index, threads, complex_too)
 
 
 @lru_cache(maxsize=1024)
@@ -84,13 +90,13 @@ def _plain_target(shape: tuple[int, ...]) -> Target:
     return _checked_target(shape, None, None, None, None)
 
 
-def _checked_target(shape: Any, dtype: Any, out: Any, index: Any, threads: Any) -> Target:
+def _checked_target(shape: Any, dtype: Any, out: Any, index: Any, threads: Any, complex_too: bool = False) -> Target:
     limit = None if threads is None else check_threads(threads)
     checked = check_shape(shape)
     if dtype is None:
-        kind = _FLOAT32 if out is None else check_dtype(_array(out).dtype, "out.dtype")
+        kind = _FLOAT32 if out is None else check_dtype(_array(out).dtype, "out.dtype", complex_too)
     else:
-        kind = check_dtype(dtype)
+        kind = check_dtype(dtype, "dtype", complex_too)
     # NumPy, too, leaves zeros out of this product.
     if math.prod([n for n in checked if n]) * kind.numpy.itemsize >= _MAX_BYTES:
         raise ValueError(f"`shape` must describe fewer than 2**63 bytes. Received: shape={shape}, dtype={kind.numpy}")
@@ -128,17 +134,19 @@ def check_shape(shape: Any) -> tuple[int, ...]:
     return tuple(result)
 
 
-def check_dtype(dtype: Any, name: str = "dtype") -> DType:
+def check_dtype(dtype: Any, name: str = "dtype", complex_too: bool = False) -> DType:
     try:
-        return _resolve_dtype(dtype, name)
+        return _resolve_dtype(dtype, name, complex_too)
     except TypeError as error:
         if "unhashable" not in str(error):
             raise
-        raise TypeError(f"`{name}` must be {_DTYPE_NAMES}. Received: {dtype!r}") from None
+        names = _ALL_DTYPE_NAMES if complex_too else _DTYPE_NAMES
+        raise TypeError(f"`{name}` must be {names}. Received: {dtype!r}") from None
 
 
 @lru_cache(maxsize=64)
-def _resolve_dtype(dtype: Any, name: str) -> DType:
+def _resolve_dtype(dtype: Any, name: str, complex_too: bool) -> DType:
+    names = _ALL_DTYPE_NAMES if complex_too else _DTYPE_NAMES
     if isinstance(dtype, str) and dtype == "bfloat16":
         try:
             import ml_dtypes
@@ -148,16 +156,18 @@ def _resolve_dtype(dtype: Any, name: str) -> DType:
             ) from error
         dtype = ml_dtypes.bfloat16
     if dtype is None:  # np.dtype(None) would be float64
-        raise TypeError(f"`{name}` must be {_DTYPE_NAMES}. Received: None")
+        raise TypeError(f"`{name}` must be {names}. Received: None")
     try:
         resolved = np.dtype(dtype)
     except (TypeError, ValueError, SyntaxError):  # NumPy reads strings as a small language
-        raise TypeError(f"`{name}` must be {_DTYPE_NAMES}. Received: {dtype!r}") from None
+        raise TypeError(f"`{name}` must be {names}. Received: {dtype!r}") from None
     if resolved in _DTYPES:
         return _DTYPES[resolved]
+    if complex_too and resolved in _COMPLEX_DTYPES:
+        return _COMPLEX_DTYPES[resolved]
     if resolved.name == "bfloat16" and resolved.itemsize == 2:
         return DType(resolved, _kernels.BFLOAT16, float.fromhex("0x1.fep127"), 6.34)
-    raise TypeError(f"`{name}` must be {_DTYPE_NAMES} in native byte order. Received: {resolved!r}")
+    raise TypeError(f"`{name}` must be {names} in native byte order. Received: {resolved!r}")
 
 
 def check_out(out: Any, dtype: DType, shape: tuple[int, ...]) -> None:
@@ -236,6 +246,41 @@ def check_axes(ndim: int, **axes: Any) -> list[tuple[int, ...]]:
     return result
 
 
+def check_matrix_axes(shape: tuple[int, ...], column_axis: Any, batch_axis: Any) -> tuple[tuple[int, ...], int]:
+    """The axes that count matrices, ascending, and the one of their columns; at least one is left for rows."""
+    count = len(batch_axis) if is_sequence(batch_axis) else 1
+    if len(shape) < 2 + count:
+        besides = " besides `batch_axis`" if count else ""
+        raise ValueError(f"`shape` must have at least two axes{besides}. Received: shape={shape}")
+    if not is_int(column_axis):
+        raise TypeError(f"`column_axis` must be an int. Received: column_axis={column_axis!r}")
+    (column,), batch = check_axes(len(shape), column_axis=column_axis, batch_axis=batch_axis)
+    return tuple(sorted(batch)), column
+
+
+def check_widening(shape: tuple[int, ...]) -> tuple[int, int]:
+    """The last two sizes, (in, out), of a shape that has them in this order."""
+    inputs, outputs = shape[-2:]
+    if inputs > outputs:
+        raise ValueError(f"`shape` must have no more inputs than outputs, (..., in, out). Received: shape={shape}")
+    return inputs, outputs
+
+
+def check_gain(value: Any, dtype: DType) -> float:
+    """A finite factor for numbers in [-1, 1], which rounding errors may leave by a little."""
+    number = check_number("gain", value)
+    reach = abs(number) * (1.0 + 2.0**-16)
+    if not reach <= dtype.largest:
+        check_fits(reach, f"gain={value}", dtype)
+    return number
+
+
+def check_flag(name: str, value: Any) -> bool:
+    if not isinstance(value, (bool, np.bool_)):
+        raise TypeError(f"`{name}` must be a bool. Received: {name}={value!r}")
+    return bool(value)
+
+
 def check_number(name: str, value: Any) -> float:
     """A finite float."""
     number = _real(name, value)
@@ -252,10 +297,7 @@ def check_std(value: Any) -> float:
 
 
 def check_scale(value: Any) -> float:
-    number = _real("scale", value)
-    if not 0.0 < number < math.inf:
-        raise ValueError(f"`scale` must be finite and > 0. Received: scale={value}")
-    return number
+    return check_positive("scale", value)
 
 
 def check_fraction(name: str, value: Any) -> float:
@@ -265,12 +307,38 @@ def check_fraction(name: str, value: Any) -> float:
     return number
 
 
-def check_positive_int(name: str, value: Any) -> int:
+def check_positive(name: str, value: Any) -> float:
+    number = _real(name, value)
+    if not 0.0 < number < math.inf:
+        raise ValueError(f"`{name}` must be finite and > 0. Received: {name}={value}")
+    return number
+
+
+def check_positive_int(name: str, value: Any, least: int = 1) -> int:
     if not is_int(value):
         raise TypeError(f"`{name}` must be an int. Received: {name}={value!r}")
-    if value < 1:
-        raise ValueError(f"`{name}` must be >= 1. Received: {name}={value}")
+    if value < least:
+        raise ValueError(f"`{name}` must be >= {least}. Received: {name}={value}")
     return int(value)
+
+
+def check_layer_counts(encoder_layers: Any, decoder_layers: Any) -> tuple[int, int]:
+    counts = (
+        check_positive_int("encoder_layers", encoder_layers, least=0),
+        check_positive_int("decoder_layers", decoder_layers, least=0),
+    )
+    if counts == (0, 0):
+        raise ValueError("`encoder_layers` or `decoder_layers` must be >= 1. Received: 0 and 0")
+    return counts
+
+
+def check_base_shape(shape: tuple[int, ...], base_shape: tuple[int, ...]) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    if len(shape) != len(base_shape) or 0 in shape or 0 in base_shape:
+        raise ValueError(
+            "`base_shape` must have as many axes as `shape`, none of size 0. "
+            f"Received: shape={shape}, base_shape={base_shape}"
+        )
+    return shape, base_shape
 
 
 def check_interval(low: Any, high: Any, dtype: DType) -> tuple[float, float]:
@@ -476,7 +544,7 @@ def check_layers(layers: Any) -> list[tuple[Any, Any, Any]]:
     return result
 
 
-def check_network(arrays: Sequence[tuple[Any, Any]]) -> tuple[DType, tuple[int, ...]]:
+def check_mlp(arrays: Sequence[tuple[Any, Any]]) -> tuple[DType, tuple[int, ...]]:
     """The dtype of a network, and the leading axes of its population."""
     dtype = check_real_array("weight", arrays[0][0])
     leading: tuple[int, ...] = ()
@@ -573,6 +641,133 @@ def unknown_name(name: Any, names: Iterable[str]) -> Exception:
     if not isinstance(name, str):
         return TypeError(f"an initializer's name must be a str. Received: {name!r}")
     return ValueError(f"an initializer's name must be one of {', '.join(sorted(names))}. Received: {name!r}")
+
+
+def no_gain(name: str) -> ValueError:
+    return ValueError(f"`activation` must be elementwise to have a gain. Received: activation={name!r}")
+
+
+def no_parameter(name: str, param: Any) -> ValueError:
+    return ValueError(f"`param` must be None for {name}, which has no parameter. Received: param={param!r}")
+
+
+def check_layer_activation(
+    activation: Any, names: Sequence[str], parametric: Sequence[str]
+) -> tuple[str, float | None]:
+    """(name, parameter) of an activation, the parameter None for its default. No activation is linear."""
+    name, parameter = activation if isinstance(activation, tuple) and len(activation) == 2 else (activation, None)
+    if name is None:
+        return "linear", None
+    check_choice("activation", name, names)
+    if parameter is None:
+        return name, None
+    if name not in parametric:
+        raise no_parameter(name, parameter)
+    return name, check_number("param", parameter)
+
+
+def check_network(network: Any) -> tuple[list[int] | None, list[Any] | None]:
+    """The widths of a network or its layers, whichever it was given by; the other is None."""
+    parts = getattr(network, "layers", network)
+    if not isinstance(parts, Sequence) or isinstance(parts, (str, bytes)):
+        raise TypeError(
+            "`network` must be an MLP, a list of (weight, bias, activation) or a list of widths. "
+            f"Received: {type(network).__name__}"
+        )
+    if not parts:
+        raise ValueError("`network` must have at least one layer. Received: none")
+    if all(is_int(part) for part in parts):
+        if len(parts) < 2:
+            raise ValueError(f"`network` must have at least two widths. Received: {list(parts)}")
+        return [check_positive_int("a width", width) for width in parts], None
+    return None, list(parts)
+
+
+def check_layer(number: int, layer: Any, inputs: int | None) -> tuple[np.ndarray, np.ndarray | None, Any]:
+    """The weight, the bias and the activation of a layer that follows one of so many outputs."""
+    try:
+        weight, bias, activation = layer
+    except (TypeError, ValueError):
+        raise TypeError(
+            f"layer {number} must be (weight, bias, activation). Received: {type(layer).__name__}"
+        ) from None
+    if not isinstance(weight, np.ndarray) or weight.ndim != 2 or weight.dtype not in (np.float32, np.float64):
+        received = f"{weight.dtype} {weight.shape}" if isinstance(weight, np.ndarray) else type(weight).__name__
+        raise TypeError(
+            f"the weight of layer {number} must be a float32 or float64 array (in, out). Received: {received}"
+        )
+    if 0 in weight.shape or (inputs is not None and weight.shape[0] != inputs):
+        least = "at least one input and output" if inputs is None else f"{inputs} inputs"
+        raise ValueError(f"the weight of layer {number} must have {least}. Received: shape {weight.shape}")
+    if bias is not None and (
+        not isinstance(bias, np.ndarray) or bias.shape != weight.shape[1:] or bias.dtype != weight.dtype
+    ):
+        received = f"{bias.dtype} {bias.shape}" if isinstance(bias, np.ndarray) else type(bias).__name__
+        raise ValueError(
+            f"the bias of layer {number} must be None or a {weight.dtype} array {weight.shape[1:]}. "
+            f"Received: {received}"
+        )
+    return weight, bias, activation
+
+
+def check_same_dtype(number: int, dtype: np.dtype, first: np.dtype) -> None:
+    if dtype != first:
+        raise TypeError(f"every layer must have the dtype of the first, {first}. Received: {dtype} in layer {number}")
+
+
+def check_made(weight: Any, shape: tuple[int, int], dtype: np.dtype) -> np.ndarray:
+    """What a caller's own initializer returned."""
+    if not isinstance(weight, np.ndarray) or weight.shape != shape or weight.dtype != dtype:
+        received = f"{weight.dtype} {weight.shape}" if isinstance(weight, np.ndarray) else type(weight).__name__
+        raise ValueError(f"`initializer` must return a {dtype} array {shape}. Received: {received}")
+    return weight
+
+
+def check_batch(x: Any, inputs: int, dtype: np.dtype) -> np.ndarray:
+    """A batch of rows for a network of so many inputs, in its dtype."""
+    array = np.asarray(x)
+    if array.dtype.kind not in "fiu":
+        raise TypeError(f"`x` must be an array of real numbers. Received: {array.dtype}")
+    if array.ndim != 2 or array.shape[1] != inputs or not array.size:
+        raise ValueError(f"`x` must have shape (batch, {inputs}) and at least one row. Received: {array.shape}")
+    with np.errstate(over="ignore"):  # an infinity is refused below
+        array = np.ascontiguousarray(array, dtype)
+    if not np.isfinite(array).all():
+        raise ValueError(f"`x` must be finite in {dtype}. Received: infinities or NaN")
+    return array
+
+
+def no_signal(number: int, std: float) -> ValueError:
+    return ValueError(
+        f"every layer must have a pre-activation whose std is finite and > 0. Received: std={std} in layer {number}"
+    )
+
+
+def check_axes_pair(axes: Any) -> Any:
+    if not hasattr(axes, "__len__") or len(axes) != 2 or not all(hasattr(ax, "plot") for ax in axes):
+        raise TypeError(f"`target` must be a path or two matplotlib Axes. Received: {type(axes).__name__}")
+    return axes
+
+
+def bad_widths(text: str) -> ValueError:
+    return ValueError(
+        f"`widths` must be two or more sizes such as 784,512x20,10, and at most 10000 of up to six digits. "
+        f"Received: {text}"
+    )
+
+
+def bad_scheme(text: str, names: Sequence[str]) -> ValueError:
+    name = text.partition(":")[0]
+    wanted = ":".join((name, *names)) if names else f"{name}, without a number"
+    return ValueError(f"an initializer must be given as {wanted}. Received: {text}")
+
+
+def bad_scheme_number(text: str) -> ValueError:
+    return ValueError(f"what stands between colons must be a number. Received: {text}")
+
+
+def no_matplotlib() -> ImportError:
+    return ImportError("a plot needs the package matplotlib: pip install 'fastinit[plot]'")
 
 
 def bad_seed(seed: Any) -> TypeError:

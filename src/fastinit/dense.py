@@ -18,7 +18,7 @@ from ._validation import (
     check_as_many,
     check_dense,
     check_layers,
-    check_network,
+    check_mlp,
     check_network_input,
     check_out,
     check_position,
@@ -186,7 +186,7 @@ class MLP:
 
     def __init__(self, layers: Iterable[tuple[np.ndarray, np.ndarray | None, Activation]]) -> None:
         given = [Layer(*layer) for layer in check_layers(layers)]
-        dtype, leading = check_network([(layer.weight, layer.bias) for layer in given])
+        dtype, leading = check_mlp([(layer.weight, layer.bias) for layer in given])
         described = []
         for layer in given:
             kind, parameter = resolve(layer.activation)

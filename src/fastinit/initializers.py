@@ -4,7 +4,7 @@ All of them take the same keyword arguments:
 
 dtype : float32 (the default), float64, float16 or "bfloat16"
     Values in float16 and bfloat16 are the float32 values, rounded to nearest and held inside the
-    bounds. "bfloat16" needs the package ml_dtypes.
+    bounds. "bfloat16" needs the package ml_dtypes. The orthogonal ones take complex64 and complex128, too.
 seed : None, int, Key, or numpy.random.SeedSequence, Generator or BitGenerator
     An int in [0, 2**64) or a `Key` gives the same bits in every call and on every machine. None takes
     fresh entropy. A generator is advanced. Initializers without randomness ignore it.
@@ -26,6 +26,7 @@ import numpy as np
 from ._constant import constant, dirac, identity, ones, zeros
 from ._engine import find
 from ._models import initialize
+from ._orthogonal import delta_orthogonal, orthogonal
 from ._random import normal, truncated_normal, uniform
 from ._scaled import (
     glorot_normal,
@@ -44,6 +45,7 @@ from ._structured import sparse
 
 __all__ = [
     "constant",
+    "delta_orthogonal",
     "dirac",
     "get",
     "glorot_normal",
@@ -58,6 +60,7 @@ __all__ = [
     "lecun_uniform",
     "normal",
     "ones",
+    "orthogonal",
     "sparse",
     "truncated_normal",
     "uniform",

@@ -7,10 +7,11 @@
  * A row is a law and where its words come from, in fields between blanks:
  *     law dtype a b c d philox key stream rows columns row_start row_stop column_start column_stop
  *     law dtype a b c d given count word ...
+ *     law dtype a b c d orthogonal key stream rows columns first_column last_column number pairs transposed gain
  *     dense dtype activation parameter rows depth columns transposed threads
  *     network dtype rows count width { activation width } ...
  * The law is `words` (a to d unused), `uniform` (low, high), `symmetric_uniform` (limit) or `normal` (mean,
- * std, lower, upper); a to d are C's floating constants or inf; key, stream and words are hexadecimal; count
+ * std, lower, upper; standard for `orthogonal`); a to d are C's floating constants or inf; key, stream and words are hexadecimal; count
  * is a multiple of FI_WORDS_PADDING. Or it is `activate` (the activation's code, its parameter, columns, d
  * unused), applied in place to given values, as many words as there may be; all NaNs are made one.
  *
@@ -153,6 +154,31 @@ static uint64_t hash_of_activation(fi_dtype dtype, const double a[4])
     return hash;
 }
 
+/* Columns of one matrix, on two threads, between the ends of allocations of exactly the size asked for. */
+static uint64_t hash_of_orthogonal(const fi_plan *plan)
+{
+    fi_orthogonal_job job = {.normal = plan, .matrices = 1};
+    int transposed;
+    if (scanf("%" SCNx64 " %" SCNx64, &job.source.key, &job.source.stream) != 2 ||
+        scanf("%" SCNd64 " %" SCNd64, &job.rows, &job.columns) != 2 ||
+        scanf("%" SCNd64 " %" SCNd64, &job.first_column, &job.last_column) != 2 ||
+        scanf("%" SCNd64 " %d %d %lf", &job.first_matrix, &job.complex_numbers, &transposed, &job.gain) != 4)
+        fail("an orthogonal matrix that is none", "");
+    const int64_t columns = job.last_column - job.first_column;
+    const size_t itemsize = fi_itemsize(plan->dtype);
+    const size_t bytes = (size_t)(job.rows * columns) * itemsize * (job.complex_numbers ? 2 : 1);
+    unsigned char *memory = allocate(itemsize + bytes);
+    void *workspace = allocate(fi_orthogonal_workspace(&job, 2));
+    job.out = memory + itemsize;
+    job.row_step = transposed ? 1 : columns;
+    job.column_step = transposed ? job.rows : 1;
+    fi_orthogonal(&job, workspace, 2);
+    const uint64_t hash = fnv1a(job.out, bytes);
+    free(workspace);
+    free(memory);
+    return hash;
+}
+
 /* ---- products ---- */
 
 static void *normal(fi_dtype dtype, uint64_t key, int64_t count)
@@ -271,13 +297,16 @@ static uint64_t hash_of_fill(const char *law)
     double a[4];
     if (scanf("%15s %lf %lf %lf %lf %15s", dtype, &a[0], &a[1], &a[2], &a[3], origin) != 6)
         fail("a row that is none", "");
-    const int given = strcmp(origin, "given") == 0;
-    if (!given && strcmp(origin, "philox") != 0)
-        fail("no such origin of words: ", origin);
     if (strcmp(law, "activate") == 0)
         return hash_of_activation(dtype_of(dtype), a);
     const fi_plan plan = plan_of(law, dtype_of(dtype), a);
-    return given ? hash_from_given(&plan) : hash_from_philox(&plan);
+    if (strcmp(origin, "philox") == 0)
+        return hash_from_philox(&plan);
+    if (strcmp(origin, "given") == 0)
+        return hash_from_given(&plan);
+    if (strcmp(origin, "orthogonal") == 0)
+        return hash_of_orthogonal(&plan);
+    fail("no such origin of values: ", origin);
 }
 
 static void list_isas(void)

@@ -6,16 +6,13 @@
 #include "simd/fpmode.h"
 #include "work.h"
 
-/* Below so many multiplications a second thread comes too late. */
-#define THREADED_WORK 2000000
-
 /* From so many rows on, and so large a weight matrix, copying it into strips is cheaper than reading its
  * scattered rows again and again. */
 #define PACKED_ROWS 128
 #define PACKED_BYTES (1 << 20)
 
 /* Columns of one piece, so that the strips of one block stay in the second-level cache; of these, whole strips. */
-#define MOST_COLUMNS 1024
+#define MOST_COLUMNS 512
 
 typedef struct {
     const fi_dense_job *job;
@@ -38,7 +35,7 @@ void fi_plan_dense(const fi_dense_job *job, int threads, fi_dense_plan *plan)
         items *= job->shape[i];
     /* As floating-point numbers, because the product of four sizes may overflow. */
     plan->work = (double)items * (double)job->rows * (double)job->depth * (double)job->columns;
-    if (plan->work < THREADED_WORK)
+    if (plan->work < FI_THREADED_WORK)
         threads = 1;
 
     plan->items = items;

@@ -109,6 +109,29 @@ typedef struct {
 /* Do all the jobs on at most so many threads. The values do not depend on it. */
 void fi_fill(fi_job *jobs, int64_t count, int threads);
 
+/* A batch of matrices with orthonormal columns, rows >= columns > 0; of complex numbers, unitary ones. Element
+ * (r, c) of number i of those asked for is written to out[i * matrix_step + r * row_step + c * column_step],
+ * steps counted in elements. `normal` draws standard normals in FI_F32 or FI_F64, which all is computed in. */
+typedef struct {
+    const fi_plan *normal;
+    fi_source source;
+    int complex_numbers;
+    int64_t rows, columns;
+    int64_t first_matrix, matrices;  /* the part of the batch that is wanted */
+    int64_t first_column, last_column; /* and of each matrix: columns [first, last) */
+    double gain;
+    void *out;
+    int64_t matrix_step, row_step, column_step;
+} fi_orthogonal_job;
+
+/* The values depend neither on the threads nor on the part that is asked for. The workspace has so many
+ * bytes, for as many threads, and begins on any boundary. */
+size_t fi_orthogonal_workspace(const fi_orthogonal_job *job, int threads);
+void fi_orthogonal(const fi_orthogonal_job *job, void *workspace, int threads);
+
+/* out[i] = x[i] rounded to nearest: float64 to float32, float32 to a dtype of 16 bits. */
+void fi_narrow(fi_dtype from, const void *x, fi_dtype to, void *out, int64_t count);
+
 /* What follows a matrix product, or stands alone: kernels/activation.h holds the formulas. */
 typedef enum {
     FI_LINEAR,
@@ -154,6 +177,9 @@ typedef struct {
     int ndim; /* of the leading axes */
     int64_t shape[FI_MAX_NDIM], x_item[FI_MAX_NDIM], weight_item[FI_MAX_NDIM], bias_item[FI_MAX_NDIM];
 } fi_dense_job;
+
+/* Work of fewer multiplications is done by one thread: a second one comes too late. */
+#define FI_THREADED_WORK 4000000
 
 /* How fi_dense divides the work; filled in by fi_plan_dense. */
 typedef struct {

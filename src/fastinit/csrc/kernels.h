@@ -47,6 +47,34 @@ typedef void fi_product_run(const fi_product *product);
 typedef void fi_pack_run(const void *weight, ptrdiff_t row, ptrdiff_t column, int64_t depth, int64_t columns,
                          void *strips);
 
+/* An orthogonal matrix in the making. All is real here: a complex matrix is one of twice the rows, and each
+ * of its Householder vectors v counts as two, v and iv. */
+typedef struct {
+    const fi_orthogonal_job *job;
+    int64_t number;          /* in the batch */
+    int64_t height, vectors; /* real rows and vectors */
+    void *panels;            /* the vectors, panel by panel */
+    void *factors;           /* for every panel, the triangle that joins its reflections to one */
+    void *scales;            /* for every column, what it is multiplied with at last */
+} fi_orthogonal_matrix;
+
+/* Vectors in a panel: the bits depend on it. */
+#define FI_PANEL 32
+/* A panel's vectors are so many elements apart: an odd number of lines, so that they do not all fall into
+ * the same few sets of the cache; a multiple of the 16 lanes of the sums; and at least a panel. */
+static inline int64_t fi_panel_stride(int64_t height, int64_t panel)
+{
+    const int64_t lines = (height - panel * FI_PANEL + 15) / 16 | 1;
+    return (lines > FI_PANEL / 16 ? lines : FI_PANEL / 16 + 1) * 16;
+}
+
+typedef struct {
+    size_t (*scratch)(const fi_orthogonal_matrix *matrix); /* bytes for each of the next two */
+    void (*panel)(const fi_orthogonal_matrix *matrix, int64_t panel, void *scratch);
+    void (*strips)(const fi_orthogonal_matrix *matrix, int64_t first, int64_t last, void *scratch);
+    int64_t columns; /* that `strips` does at most in a call */
+} fi_orthogonal_kernels;
+
 typedef struct {
     fi_fill_run *fill[FI_METHOD_COUNT][FI_DTYPE_COUNT];
     fi_activate_run *activate[FI_ACTIVATION_COUNT][FI_DTYPE_COUNT]; /* float32 and float64 alone */
@@ -54,6 +82,8 @@ typedef struct {
     fi_pack_run *pack[FI_DTYPE_COUNT];
     float (*multiply_adds)(int64_t count); /* so many fma in registers, at least */
     int tile_rows, tile_columns[FI_DTYPE_COUNT]; /* columns of a strip */
+    const fi_orthogonal_kernels *orthogonal[FI_DTYPE_COUNT];                /* likewise */
+    void (*narrow)(fi_dtype from, const void *x, fi_dtype to, void *out, int64_t count);
 } fi_kernels;
 
 extern const fi_kernels fi_kernels_scalar;

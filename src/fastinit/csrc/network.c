@@ -6,9 +6,6 @@
 #include "simd/fpmode.h"
 #include "work.h"
 
-/* Below so many multiplications a second thread comes too late. */
-#define THREADED_WORK 2000000
-
 /* Rows of a piece: few enough for what lies between two layers to stay in the second-level cache, and many
  * enough to read the weights seldom. */
 #define LEAST_ROWS 48
@@ -33,7 +30,7 @@ void fi_plan_network(const fi_network_job *job, int threads, fi_network_plan *pl
         if (i + 1 < job->count && job->layers[i].columns > plan->widest)
             plan->widest = job->layers[i].columns;
     }
-    if (plan->work < THREADED_WORK)
+    if (plan->work < FI_THREADED_WORK)
         threads = 1;
 
     int64_t chunk = MOST_ROWS;

@@ -7,17 +7,6 @@
 #include "normal.h"
 #include "fill.h"
 
-/* Once for each width; softmax of either wants the logarithm in float64. */
-#include "real64.h"
-#include "elementary.h"
-#include "activation.h"
-#include "gemm.h"
-#include "real32.h"
-#include "elementary.h"
-#include "activation.h"
-#include "gemm.h"
-#include "peak.h"
-
 #define FILL(method, METHOD, dtype, DTYPE)                                                                   \
     static void fill_##method##_##dtype(const fi_plan *plan, const fi_source *source, uint64_t first,        \
                                         size_t count, void *out)                                             \
@@ -37,6 +26,22 @@ FILL_FLOATS(symmetric, FI_METHOD_SYMMETRIC)
 FILL_FLOATS(asymmetric, FI_METHOD_ASYMMETRIC)
 FILL_FLOATS(narrow, FI_METHOD_NARROW)
 FILL_FLOATS(tail, FI_METHOD_TAIL)
+
+#include "narrow.h"
+#include "squares.h"
+
+/* Once for each width; softmax of either wants the logarithm in float64. */
+#include "real64.h"
+#include "elementary.h"
+#include "activation.h"
+#include "gemm.h"
+#include "householder.h"
+#include "real32.h"
+#include "elementary.h"
+#include "activation.h"
+#include "gemm.h"
+#include "householder.h"
+#include "peak.h"
 
 #define ROW(method) \
     {[FI_F32] = fill_##method##_f32, [FI_F16] = fill_##method##_f16, [FI_BF16] = fill_##method##_bf16, \
@@ -84,4 +89,6 @@ const fi_kernels TABLE_OF(FI_ISA) = {
     .multiply_adds = multiply_adds,
     .tile_rows = FI_TILE_ROWS,
     .tile_columns = {[FI_F32] = FI_TILE_VECTORS * FI_LANES, [FI_F64] = FI_TILE_VECTORS * FI_LANES / 2},
+    .orthogonal = {[FI_F32] = &orthogonal32, [FI_F64] = &orthogonal64},
+    .narrow = narrow,
 };

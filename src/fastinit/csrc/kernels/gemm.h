@@ -41,6 +41,7 @@
     DO(1, 2) DO(2, 2) DO(3, 2) DO(4, 2) DO(1, 4) DO(2, 4) DO(3, 4)
 #endif
 #define CACHE_LINE 64
+#define ROWS_AT_ONCE 16 /* that packing takes at once */
 #endif
 
 /* Where the strips are: strip s, row k begins at first + s * strip + k * step. */
@@ -49,7 +50,7 @@ typedef struct {
     ptrdiff_t strip, step;
 } REAL(strips);
 
-/* Memory that will be wanted soon: each step of k asks for one line of it. */
+/* Memory that will be wanted soon: each step of k asks for one line of it, and maybe some behind it. */
 typedef struct {
     const char *at;
     ptrdiff_t step;
@@ -86,7 +87,7 @@ FI_ALWAYS_INLINE void REAL(tile_of)(const int rows, const int vectors, size_t de
             for (int v = 0; v < vectors; v++)
                 sum[r][v] = VR(fma)(x, factor[v], sum[r][v]);
         }
-        __builtin_prefetch(line, 0, 2);
+        __builtin_prefetch(line, 0, 3);
         line += line_step;
         row += step;
         a += a_step;
@@ -156,6 +157,16 @@ static inline int REAL(strips_at_once)(int rows, int64_t whole_strips)
     return 4 * rows <= TILE_ROWS && whole_strips >= 4 ? 4 : 3 * rows <= TILE_ROWS && whole_strips >= 2 ? 2 : 1;
 }
 
+/* From a buffer, of which whole vectors may be read, to an output of which nothing more may be written. */
+static inline void REAL(store_columns)(real *to, const real *from, int64_t columns)
+{
+    int64_t i = 0;
+    for (; i + REAL_LANES <= columns; i += REAL_LANES)
+        VR(store)(to + i, VR(load)(from + i));
+    if (i < columns)
+        VR(store_part)(to + i, VR(load)(from + i), (int)(columns - i));
+}
+
 /* The part of a product that lies in these rows, in the columns `from` to `to` and in one block of k. */
 static void REAL(product_block)(const fi_product *p, int64_t row, int64_t rows, int64_t from, int64_t to, int64_t k,
                                 int64_t depth, const char **next)
@@ -196,10 +207,10 @@ static void REAL(product_block)(const fi_product *p, int64_t row, int64_t rows, 
             const real *const a = x + r * p->x_row;
             real *const c = out + r * p->out_row + column;
             REAL(ahead) ahead = {(const char *)b.first, 0};
-            if (near + lines <= near_end) {
+            if (near < near_end) {
                 ahead = (REAL(ahead)){near, CACHE_LINE};
                 near += lines;
-            } else if (*next + lines <= (const char *)p->next_end) {
+            } else if (*next < (const char *)p->next_end) {
                 ahead = (REAL(ahead)){*next, CACHE_LINE};
                 *next += lines;
             }
@@ -222,7 +233,7 @@ static void REAL(product_block)(const fi_product *p, int64_t row, int64_t rows, 
             if (last && !in_tile)
                 p->activate(p->parameter, buffer, buffer, (size_t)(height * width));
             for (int i = 0; i < height; i++)
-                memcpy(c + i * p->out_row, buffer + i * width, bytes);
+                REAL(store_columns)(c + i * p->out_row, buffer + i * width, columns);
         }
     }
 }
@@ -248,8 +259,11 @@ static inline void REAL(pack_rows)(const real *from, ptrdiff_t row, ptrdiff_t co
 {
     if (column == 1 && width == TILE_COLUMNS) {
         for (int64_t k = 0; k < rows; k++)
-            for (int v = 0; v < FI_TILE_VECTORS; v++)
-                VR(store)(to + k * TILE_COLUMNS + v * REAL_LANES, VR(load)(from + k * row + v * REAL_LANES));
+            for (int v = 0; v < FI_TILE_VECTORS; v++) {
+                const real *const at = from + k * row + v * REAL_LANES;
+                __builtin_prefetch(at + ROWS_AT_ONCE * row);
+                VR(store)(to + k * TILE_COLUMNS + v * REAL_LANES, VR(load)(at));
+            }
     } else {
         for (int64_t i = 0; i < width; i++)
             for (int64_t k = 0; k < rows; k++)
@@ -261,9 +275,8 @@ static inline void REAL(pack_rows)(const real *from, ptrdiff_t row, ptrdiff_t co
  * narrow last strip stand zeros: its rows are loaded as whole ones. */
 static void REAL(pack)(const void *weight, ptrdiff_t row, ptrdiff_t column, int64_t depth, int64_t columns, void *strips)
 {
-    const int64_t at_once = 16;
-    for (int64_t k = 0; k < depth; k += at_once) {
-        const int64_t rows = depth - k < at_once ? depth - k : at_once;
+    for (int64_t k = 0; k < depth; k += ROWS_AT_ONCE) {
+        const int64_t rows = depth - k < ROWS_AT_ONCE ? depth - k : ROWS_AT_ONCE;
         for (int64_t c = 0; c < columns; c += TILE_COLUMNS) {
             const int64_t width = columns - c < TILE_COLUMNS ? columns - c : TILE_COLUMNS;
             REAL(pack_rows)((const real *)weight + k * row + c * column, row, column, rows, width,

@@ -74,6 +74,10 @@ static inline vf vf_lookup_near(const float row[32], vu index)
     return _mm256_permutevar8x32_ps(_mm256_loadu_ps(row + 24), index);
 }
 static inline void vf_store(float *p, vf x) { _mm256_storeu_ps(p, x); }
+static inline void vf_store_part(float *p, vf x, int n)
+{
+    _mm256_maskstore_ps(p, _mm256_cmpgt_epi32(_mm256_set1_epi32(n), _mm256_set_epi32(7, 6, 5, 4, 3, 2, 1, 0)), x);
+}
 static inline void vf_store_f16(uint16_t *p, vf x)
 {
     _mm_storeu_si128((__m128i *)p, _mm256_cvtps_ph(x, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC));
@@ -111,6 +115,10 @@ static inline int vd_any_less(vd a, vd b) { return _mm256_movemask_pd(_mm256_cmp
 static inline int vd_all_less(vd a, vd b) { return _mm256_movemask_pd(_mm256_cmp_pd(a, b, _CMP_LT_OQ)) == 0xF; }
 static inline vd vd_lookup(const double *row, vu index) { return _mm256_i64gather_pd(row, index, 8); }
 static inline void vd_store(double *p, vd x) { _mm256_storeu_pd(p, x); }
+static inline void vd_store_part(double *p, vd x, int n)
+{
+    _mm256_maskstore_pd(p, _mm256_cmpgt_epi64(_mm256_set1_epi64x(n), _mm256_set_epi64x(3, 2, 1, 0)), x);
+}
 static inline vd vd_from_u32_half(__m128i x)
 {
     /* The word becomes the low mantissa bits of 2^52 + word. */

@@ -72,6 +72,7 @@ static inline vf vf_lookup(const float row[32], vu index)
 }
 static inline vf vf_lookup_near(const float row[32], vu index) { return vf_lookup(row, index); }
 static inline void vf_store(float *p, vf x) { _mm512_storeu_ps(p, x); }
+static inline void vf_store_part(float *p, vf x, int n) { _mm512_mask_storeu_ps(p, (__mmask16)((1u << n) - 1), x); }
 static inline void vf_store_f16(uint16_t *p, vf x)
 {
     _mm256_storeu_si256((__m256i *)p, _mm512_cvtps_ph(x, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC));
@@ -114,6 +115,7 @@ static inline vd vd_lookup_near(const double *last16, vu index)
     return _mm512_permutex2var_pd(_mm512_loadu_pd(last16), index, _mm512_loadu_pd(last16 + 8));
 }
 static inline void vd_store(double *p, vd x) { _mm512_storeu_pd(p, x); }
+static inline void vd_store_part(double *p, vd x, int n) { _mm512_mask_storeu_pd(p, (__mmask8)((1u << n) - 1), x); }
 static inline vd vd_from_u32_low(vu x) { return _mm512_cvtepu32_pd(_mm512_castsi512_si256(x)); }
 static inline vd vd_from_u32_high(vu x) { return _mm512_cvtepu32_pd(_mm512_extracti64x4_epi64(x, 1)); }
 static inline vd vd_from_f32_low(vf x) { return _mm512_cvtps_pd(_mm512_castps512_ps256(x)); }

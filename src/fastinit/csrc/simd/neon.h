@@ -82,6 +82,11 @@ static inline vf vf_lookup_near(const float row[32], vu index)
     return vreinterpretq_f32_u8(vqtbl2q_u8(last8, vreinterpretq_u8_u32(bytes)));
 }
 static inline void vf_store(float *p, vf x) { vst1q_f32(p, x); }
+static inline void vf_store_part(float *p, vf x, int n)
+{
+    for (int i = 0; i < n; i++)
+        p[i] = x[i];
+}
 static inline void vf_store_f16(uint16_t *p, vf x) { vst1_u16(p, vreinterpret_u16_f16(vcvt_f16_f32(x))); }
 static inline void vf_store_bf16(uint16_t *p, vf x)
 {
@@ -118,6 +123,11 @@ static inline vd vd_lookup(const double *row, vu index)
     return vcombine_f64(vld1_f64(row + vgetq_lane_u64(i, 0)), vld1_f64(row + vgetq_lane_u64(i, 1)));
 }
 static inline void vd_store(double *p, vd x) { vst1q_f64(p, x); }
+static inline void vd_store_part(double *p, vd x, int n)
+{
+    for (int i = 0; i < n; i++)
+        p[i] = x[i];
+}
 static inline vd vd_from_u32_low(vu x) { return vcvtq_f64_u64(vmovl_u32(vget_low_u32(x))); }
 static inline vd vd_from_u32_high(vu x) { return vcvtq_f64_u64(vmovl_high_u32(x)); }
 static inline vd vd_from_f32_low(vf x) { return vcvt_f64_f32(vget_low_f32(x)); }

@@ -92,6 +92,11 @@ static inline int vf_all_less(vf a, vf b) { int all = 1; EACH32 all &= a.f[i] < 
 static inline vf vf_lookup(const float row[32], vu index) { vf r; EACH32 r.f[i] = row[index.w[i] & 31]; return r; }
 static inline vf vf_lookup_near(const float row[32], vu index) { return vf_lookup(row, index); }
 static inline void vf_store(float *p, vf x) { memcpy(p, &x, sizeof x); }
+static inline void vf_store_part(float *p, vf x, int n)
+{
+    for (int i = 0; i < n; i++)
+        p[i] = x.f[i];
+}
 static inline uint16_t half_from_float(float x)
 {
     uint32_t b, sign, magnitude;
@@ -151,6 +156,11 @@ static inline int vd_any_less(vd a, vd b) { int any = 0; EACH64 any |= a.d[i] < 
 static inline int vd_all_less(vd a, vd b) { int all = 1; EACH64 all &= a.d[i] < b.d[i]; return all; }
 static inline vd vd_lookup(const double *row, vu index) { vd r; EACH64 r.d[i] = row[vu_lane64(index, i)]; return r; }
 static inline void vd_store(double *p, vd x) { memcpy(p, &x, sizeof x); }
+static inline void vd_store_part(double *p, vd x, int n)
+{
+    for (int i = 0; i < n; i++)
+        p[i] = x.d[i];
+}
 static inline vd vd_from_u32_low(vu x) { vd r = {{(double)x.w[0], (double)x.w[1]}}; return r; }
 static inline vd vd_from_u32_high(vu x) { vd r = {{(double)x.w[2], (double)x.w[3]}}; return r; }
 static inline vd vd_from_f32_low(vf x) { vd r = {{(double)x.f[0], (double)x.f[1]}}; return r; }

@@ -1,0 +1,45 @@
+"""What a person sees in a terminal: tables, and progress."""
+
+from time import monotonic
+from typing import TextIO
+
+
+class Progress:
+    """One line on a terminal, written over itself and wiped at the end; nothing on any other stream.
+
+    Nothing is written before `after` seconds, so that what is quick stays silent.
+    """
+
+    def __init__(self, stream: TextIO, after: float = 0.0) -> None:
+        self.stream = stream
+        self.visible = stream.isatty()
+        self.start = monotonic() + after
+
+    def say(self, text: str) -> None:
+        if self.visible and monotonic() >= self.start:
+            self.stream.write(f"\r\x1b[K{text}")
+            self.stream.flush()
+
+    def bar(self, done: int, of: int, what: str) -> None:
+        """A bar that is full when `done` is `of`."""
+        filled = 30 * done // max(1, of)
+        self.say(f"{'#' * filled}{'.' * (30 - filled)} {done}/{of} {what}")
+
+    def __enter__(self) -> "Progress":
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.say("")
+
+
+def table(rows: list[list[str]]) -> str:
+    """Rows of text in columns: the first on the left, the others on the right."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    lines = (
+        "  ".join(
+            cell.rjust(width) if i else cell.ljust(width)
+            for i, (cell, width) in enumerate(zip(row, widths, strict=True))
+        )
+        for row in rows
+    )
+    return "\n".join(line.rstrip() for line in lines)

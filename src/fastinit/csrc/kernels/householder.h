@@ -1,0 +1,305 @@
+/* Orthogonal matrices from random Householder vectors (Stewart, 1980). docs/stream.md states the operations.
+ *
+ * The vectors come in panels. The reflections of a panel, with the vectors as V's columns, are together
+ * I - V S^-1 V', S the upper triangle of V'V with half its diagonal (the UT transform): three matrix products,
+ * applied to columns of the identity, last panel first. A panel does not touch the rows above its own first
+ * vector, nor any column left of it. The columns are kept in strips as wide as the product's tile, a row
+ * after the other, which is how the product wants its right factor.
+ */
+
+#define GRAM_ROW ((FI_PANEL + TILE_COLUMNS - 1) / TILE_COLUMNS * TILE_COLUMNS)
+/* Rows of a strip that stay in the first-level cache while all vectors of a panel pass by. */
+#define DEPTH ((int64_t)(24576 / sizeof(real) / TILE_COLUMNS))
+/* Strips that share a panel while it is in the second-level cache. */
+#define STRIPS 2
+/* Vectors that begin so early are drawn in one run with what stands before them: starting a run costs
+ * as much as some hundred numbers. */
+#define DRAWN_WHOLE 128
+
+static real *REAL(panel_vectors)(const fi_orthogonal_matrix *q, int64_t panel)
+{
+    real *at = q->panels;
+    for (int64_t p = 0; p < panel; p++)
+        at += FI_PANEL * fi_panel_stride(q->height, p);
+    return at;
+}
+
+/* Row i of the panel becomes x_(first + i) from its own first element on, with zeros around it. In the complex
+ * case the odd rows are left for later. */
+static void REAL(draw_panel)(const fi_orthogonal_matrix *q, int64_t first, int64_t width, real *v, int64_t stride,
+                             real *scratch)
+{
+    const fi_orthogonal_job *job = q->job;
+    const int64_t parts = job->complex_numbers ? 2 : 1, rest = q->height - first;
+    const uint64_t position = (uint64_t)(q->number * q->vectors / parts + first / parts) * (uint64_t)q->height;
+    const int whole = first < DRAWN_WHOLE;
+    if (whole)
+        REAL(fill_symmetric_f)(job->normal, &job->source, position, (size_t)(width / parts * q->height), scratch);
+    for (int64_t i = 0; i < width; i += parts) {
+        real *row = v + i * stride;
+        memset(row, 0, FI_PANEL * sizeof(real)); /* the ends, of which the numbers cover a part */
+        memset(row + stride - FI_PANEL, 0, FI_PANEL * sizeof(real));
+        if (whole)
+            memcpy(row + i, scratch + i / parts * q->height + first + i, (size_t)(rest - i) * sizeof(real));
+        else
+            REAL(fill_symmetric_f)(job->normal, &job->source,
+                                   position + (uint64_t)(i / parts * q->height + first + i), (size_t)(rest - i), row + i);
+    }
+}
+
+/* From x to v = x + sgn(x_0) |x| e_0, in place; what a column is scaled with: -sgn(x_0) times the gain; and
+ * -2 / |v|^2, which is returned. A vector of one element reflects nothing and scales by its sign. */
+static inline real REAL(reflect)(real *row, int64_t i, double sum, int last, double gain, real *scale)
+{
+    const double x = row[i], norm = __builtin_sqrt(sum);
+    if (last) {
+        *scale = (real)(x < 0.0 ? -gain : gain);
+        row[i] = 0;
+        return 0;
+    }
+    const double pivot = (double)(real)(x < 0.0 ? x - norm : x + norm);
+    *scale = (real)(x < 0.0 ? gain : -gain);
+    row[i] = (real)pivot;
+    return (real)(-2.0 / ((sum - x * x) + pivot * pivot));
+}
+
+/* The same of complex numbers: x_0 / |x_0| takes the place of the sign. The second row is i times the first. */
+static inline real REAL(reflect_complex)(real *row, int64_t i, int64_t stride, double sum, int last, double gain,
+                                         real scale[2])
+{
+    const double re = row[i], im = row[i + 1], norm = __builtin_sqrt(sum);
+    const double square = re * re + im * im, size = __builtin_sqrt(square), sign = last ? gain : -gain;
+    scale[0] = (real)(sign * (re / size));
+    scale[1] = (real)(sign * (im / size));
+    const double stretch = norm / size;
+    row[i] = last ? 0 : (real)(re + re * stretch);
+    row[i + 1] = last ? 0 : (real)(im + im * stretch);
+    real *next = row + stride;
+    for (int64_t r = 0; r < stride; r += 2) {
+        next[r] = -row[r + 1];
+        next[r + 1] = row[r];
+    }
+    const double p = row[i], t = row[i + 1];
+    return last ? 0 : (real)(-2.0 / ((sum - square) + (p * p + t * t)));
+}
+
+/* Rows of the next tile, so that the last is not much shorter than the others. */
+static inline int64_t REAL(tile_height)(int64_t rest)
+{
+    const int64_t tiles = (rest + TILE_ROWS - 1) / TILE_ROWS;
+    return rest <= TILE_ROWS ? rest : rest < 3 * TILE_ROWS ? (rest + tiles - 1) / tiles : TILE_ROWS;
+}
+
+/* So many vectors into a strip, where they are columns. Rows come by eights, up to seven too many; a vector's
+ * stride has them. */
+static void REAL(pack_vectors)(const real *restrict v, int64_t stride, int64_t rows, int64_t columns,
+                               real *restrict strip)
+{
+    for (int64_t r = 0; r < rows; r += 8, strip += 8 * TILE_COLUMNS)
+        for (int64_t c = 0; c < columns; c++) {
+            const real *from = v + c * stride + r;
+            for (int i = 0; i < 8; i++)
+                strip[i * TILE_COLUMNS + c] = from[i];
+        }
+}
+
+/* The products of the vectors with each other, above the diagonal. */
+static void REAL(gram)(const real *v, int64_t stride, int64_t width, int64_t rest, real *s, real *strip)
+{
+    for (int64_t left = 0; left < width; left += TILE_COLUMNS) {
+        const int64_t columns = width - left < TILE_COLUMNS ? width - left : TILE_COLUMNS;
+        for (int64_t from = left & ~7; from < rest; from += DEPTH) { /* above, the columns are zero */
+            const int64_t depth = rest - from < DEPTH ? rest - from : DEPTH;
+            REAL(pack_vectors)(v + left * stride + from, stride, depth, columns, strip);
+            for (int64_t i = 0, rows; i < left + columns; i += rows) {
+                rows = REAL(tile_height)(left + columns - i);
+                REAL(tile)((int)rows, (size_t)depth, v + i * stride + from, stride, 1, strip, s + i * GRAM_ROW + left,
+                           GRAM_ROW, from > (left & ~7));
+            }
+        }
+    }
+}
+
+/* N = -S^-1, row by row from the last: N_ii = -1 / S_ii is given, and the rest of the row is N_ii times the
+ * sum over l > i, descending, of S_il N_l. A row that is done is added at once to the sums of all above. */
+static void REAL(invert)(const real *restrict s, int64_t width, const real *restrict diagonal, real *restrict n)
+{
+    memset(n, 0, FI_PANEL * FI_PANEL * sizeof(real));
+    for (int64_t l = width - 1; l >= 0; l--) {
+        const int64_t from = l / REAL_LANES * REAL_LANES;
+        real *row = n + l * FI_PANEL;
+        for (int64_t c = from; c < FI_PANEL; c += REAL_LANES)
+            VR(store)(row + c, VR(mul)(VR(load)(row + c), VR(set)(diagonal[l])));
+        for (int64_t c = from; c < l; c++)
+            row[c] = 0;
+        row[l] = diagonal[l];
+        for (int64_t c = from; c < FI_PANEL; c += REAL_LANES) {
+            const vr done = VR(load)(row + c);
+            for (int64_t i = 0; i < l; i++)
+                VR(store)(n + i * FI_PANEL + c,
+                          VR(fma)(VR(set)(s[i * GRAM_ROW + l]), done, VR(load)(n + i * FI_PANEL + c)));
+        }
+    }
+}
+
+static void REAL(orthogonal_panel)(const fi_orthogonal_matrix *q, int64_t panel, void *scratch)
+{
+    const fi_orthogonal_job *job = q->job;
+    const int64_t first = panel * FI_PANEL, rest = q->height - first, stride = fi_panel_stride(q->height, panel);
+    const int64_t width = q->vectors - first < FI_PANEL ? q->vectors - first : FI_PANEL;
+    real *v = REAL(panel_vectors)(q, panel), *scales = (real *)q->scales + first;
+    const int64_t parts = job->complex_numbers ? 2 : 1;
+    const double gain = job->gain + 0.0; /* no zero has a sign */
+    double sums[FI_PANEL];
+    real diagonal[FI_PANEL], s[FI_PANEL * GRAM_ROW];
+
+    REAL(draw_panel)(q, first, width, v, stride, scratch);
+    for (int64_t i = 0; i < width; i += parts)
+        sums[i] = REAL(sum_of_squares)(v + i * stride, stride);
+    for (int64_t i = 0; i < width; i += parts) { /* apart, so that the roots and quotients overlap */
+        real *row = v + i * stride;
+        if (parts == 1) {
+            diagonal[i] = REAL(reflect)(row, i, sums[i], rest - i == 1, gain, scales + i);
+        } else {
+            diagonal[i] = REAL(reflect_complex)(row, i, stride, sums[i], rest - i == 2, gain, scales + i);
+            diagonal[i + 1] = diagonal[i];
+        }
+    }
+    REAL(gram)(v, stride, width, rest, s, scratch);
+    if (parts == 2)
+        for (int64_t i = 0; i < width; i += 2)
+            s[i * GRAM_ROW + i + 1] = 0; /* v and iv are at right angles, exactly */
+    REAL(invert)(s, width, diagonal, (real *)q->factors + panel * FI_PANEL * FI_PANEL);
+}
+
+/* w = V' c for the rows of a strip from the panel's first on. Zeros on top of the vectors are skipped; below
+ * `depth` the strip is still zero. */
+static void REAL(project)(const real *v, int64_t stride, int64_t width, int64_t depth, const real *c, real *w)
+{
+    for (int64_t from = 0; from < depth; from += DEPTH)
+        for (int64_t i = 0, rows; i < width; i += rows) {
+            rows = REAL(tile_height)(width - i);
+            const int64_t to = depth - from < DEPTH ? depth : from + DEPTH;
+            int64_t k = from > (i & ~1) ? from : i & ~1; /* in a complex pair the second begins with the first */
+            k = k < to ? k : to;
+            REAL(tile)((int)rows, (size_t)(to - k), v + i * stride + k, stride, 1, c + k * TILE_COLUMNS,
+                       w + i * TILE_COLUMNS, TILE_COLUMNS, from > 0);
+        }
+}
+
+/* The same where the strip's columns are still those of the identity, with ones from row `at` on: their products
+ * are the vectors' own elements. Columns whose one is above the panel are zero in it. */
+static void REAL(project_identity)(const real *v, int64_t stride, int64_t width, int64_t at, int64_t columns, real *w)
+{
+    const int64_t skip = at < 0 ? -at : 0;
+    for (int64_t i = 0; i < width; i++, w += TILE_COLUMNS) {
+        memset(w, 0, TILE_COLUMNS * sizeof(real));
+        memcpy(w + skip, v + i * stride + at + skip, (size_t)(columns - skip) * sizeof(real));
+    }
+}
+
+/* c += V N w */
+static void REAL(reflect_strip)(const real *v, int64_t stride, int64_t width, int64_t rest, const real *n, const real *w,
+                                real *nw, real *c)
+{
+    for (int64_t i = 0, rows; i < width; i += rows) {
+        rows = REAL(tile_height)(width - i);
+        REAL(tile)((int)rows, (size_t)(width - i), n + i * FI_PANEL + i, FI_PANEL, 1, w + i * TILE_COLUMNS,
+                   nw + i * TILE_COLUMNS, TILE_COLUMNS, 0);
+    }
+    for (int64_t r = 0, rows; r < rest; r += rows) {
+        rows = REAL(tile_height)(rest - r);
+        REAL(tile)((int)rows, (size_t)width, v + r, 1, stride, nw, c + r * TILE_COLUMNS, TILE_COLUMNS, 1);
+    }
+}
+
+/* Multiply the strip's columns by their scales, on the way to the output if whole rows of it can go there. */
+static void REAL(finish_strip)(const fi_orthogonal_matrix *q, int64_t first, int64_t columns, real *strip)
+{
+    const fi_orthogonal_job *job = q->job;
+    const int64_t parts = job->complex_numbers ? 2 : 1;
+    const real *scales = (const real *)q->scales + first * parts;
+    real *out = (real *)job->out + ((q->number - job->first_matrix) * job->matrix_step +
+                                    (first - job->first_column) * job->column_step) * parts;
+    const int whole = parts == 1 && job->column_step == 1 && columns == TILE_COLUMNS;
+    real *const to = whole ? out : strip;
+    const int64_t to_row = whole ? job->row_step : TILE_COLUMNS;
+    real re[TILE_COLUMNS] = {0}, im[TILE_COLUMNS] = {0}, minus_im[TILE_COLUMNS] = {0};
+    for (int64_t c = 0; c < columns; c++) {
+        re[c] = scales[c * parts];
+        im[c] = scales[c * parts + parts - 1];
+        minus_im[c] = -im[c];
+    }
+    for (int64_t r = 0; r < q->height; r += parts)
+        for (int j = 0; j < TILE_COLUMNS; j += REAL_LANES) {
+            real *x = strip + r * TILE_COLUMNS + j, *y = x + TILE_COLUMNS;
+            const vr a = VR(load)(x), s = VR(load)(re + j);
+            if (parts == 1) {
+                VR(store)(to + r * to_row + j, VR(mul)(a, s));
+            } else {
+                const vr b = VR(load)(y);
+                VR(store)(x, VR(fma)(a, s, VR(mul)(b, VR(load)(minus_im + j))));
+                VR(store)(y, VR(fma)(a, VR(load)(im + j), VR(mul)(b, s)));
+            }
+        }
+    if (whole)
+        return;
+    if (parts == 1 && job->column_step == 1) {
+        for (int64_t r = 0; r < q->height; r++)
+            memcpy(out + r * job->row_step, strip + r * TILE_COLUMNS, (size_t)columns * sizeof(real));
+        return;
+    }
+    for (int64_t top = 0; top < q->height; top += 16) /* a few lines of each column at a time */
+        for (int64_t c = 0; c < columns; c++)
+            for (int64_t r = top; r < q->height && r < top + 16; r++)
+                out[(r / parts * job->row_step + c * job->column_step) * parts + r % parts] = strip[r * TILE_COLUMNS + c];
+}
+
+/* Columns [first, last), at most STRIPS strips of them. */
+static void REAL(orthogonal_strips)(const fi_orthogonal_matrix *q, int64_t first, int64_t last, void *scratch)
+{
+    const int64_t parts = q->job->complex_numbers ? 2 : 1, size = q->height * TILE_COLUMNS;
+    real *strips = scratch, *w = strips + STRIPS * size, *nw = w + FI_PANEL * TILE_COLUMNS;
+
+    memset(strips, 0, (size_t)((last - first + TILE_COLUMNS - 1) / TILE_COLUMNS * size) * sizeof(real));
+    for (int64_t c = 0; c < last - first; c++)
+        strips[c / TILE_COLUMNS * size + (first + c) * parts * TILE_COLUMNS + c % TILE_COLUMNS] = 1;
+
+    for (int64_t panel = (last - 1) * parts / FI_PANEL; panel >= 0; panel--) {
+        const int64_t top = panel * FI_PANEL, rest = q->height - top, stride = fi_panel_stride(q->height, panel);
+        const int64_t width = q->vectors - top < FI_PANEL ? q->vectors - top : FI_PANEL;
+        const real *v = REAL(panel_vectors)(q, panel), *n = (real *)q->factors + panel * FI_PANEL * FI_PANEL;
+        for (int64_t left = first; left < last; left += TILE_COLUMNS) {
+            const int64_t right = left + TILE_COLUMNS < last ? left + TILE_COLUMNS : last;
+            const int64_t lowest = (right - 1) * parts, own = lowest / FI_PANEL; /* the first to do anything here */
+            real *c = strips + (left - first) / TILE_COLUMNS * size + top * TILE_COLUMNS;
+            if (panel > own)
+                continue;
+            if (panel == own && parts == 1)
+                REAL(project_identity)(v, stride, width, left - top, right - left, w);
+            else
+                REAL(project)(v, stride, width, panel == own ? lowest + 1 - top : rest, c, w);
+            REAL(reflect_strip)(v, stride, width, rest, n, w, nw, c);
+        }
+    }
+    for (int64_t left = first; left < last; left += TILE_COLUMNS) {
+        const int64_t columns = last - left < TILE_COLUMNS ? last - left : TILE_COLUMNS;
+        REAL(finish_strip)(q, left, columns, strips + (left - first) / TILE_COLUMNS * size);
+    }
+}
+
+static size_t REAL(orthogonal_scratch)(const fi_orthogonal_matrix *q)
+{
+    const int64_t drawn = FI_PANEL * q->height, packed = DEPTH * TILE_COLUMNS;
+    const int64_t strips = STRIPS * q->height * TILE_COLUMNS + 2 * FI_PANEL * TILE_COLUMNS;
+    const int64_t most = drawn > packed ? drawn : packed;
+    return (size_t)(most > strips ? most : strips) * sizeof(real);
+}
+
+static const fi_orthogonal_kernels REAL(orthogonal) = {REAL(orthogonal_scratch), REAL(orthogonal_panel),
+                                                       REAL(orthogonal_strips), STRIPS * TILE_COLUMNS};
+
+#undef GRAM_ROW
+#undef DEPTH
+#undef STRIPS
+#undef DRAWN_WHOLE

@@ -1,0 +1,508 @@
+"""Initializations from the literature, for particular architectures.
+
+Functions that take a shape draw a weight, by one call of an initializer of this package: `common` are
+the keyword arguments that every initializer takes (see `fastinit.initializers`), and ``in_axis``,
+``out_axis`` and ``batch_axis`` where a fan is needed. The others return the factors that a scheme
+multiplies existing initializations with. Shapes are (in, out) with the default axes.
+
+============================  ====================================================================
+transformers, by std          `gpt2_residual`, `small_init`, `wang_init`, `t5`
+transformers, by factors      `deepnorm`, `subln`, `t_fixup`
+residual networks             `fixup`, `zero_hadamard`
+implicit representations      `siren`
+one model at several widths   `mup`, `mup_rate`
+============================  ====================================================================
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from ._constant import constant
+from ._engine import Shape
+from ._fans import compute_fans
+from ._random import normal
+from ._scaled import variance_scaling
+from ._validation import (
+    check_base_shape,
+    check_choice,
+    check_layer_counts,
+    check_positive,
+    check_positive_int,
+    check_rank,
+    check_shape,
+    check_std,
+)
+
+__all__ = [
+    "Factors",
+    "deepnorm",
+    "fixup",
+    "gpt2_residual",
+    "mup",
+    "mup_rate",
+    "siren",
+    "small_init",
+    "subln",
+    "t5",
+    "t_fixup",
+    "wang_init",
+    "zero_hadamard",
+]
+
+
+# Transformers, by std
+
+
+def gpt2_residual(shape: Shape, layers: int, std: float = 0.02, **common: Any) -> np.ndarray:
+    """Draw a projection that ends on GPT-2's residual stream: N(0, std² / (2 layers)).
+
+    A block adds to the stream twice, after its attention and after its MLP, so the variance that
+    `layers` blocks add is that of one projection of std `std`. All other weights are
+    ``normal(shape, std=std)``.
+
+    Parameters
+    ----------
+    shape : int or sequence of int
+    layers : int
+        Blocks of the model.
+    std : float
+    **common
+        See the module.
+
+    References
+    ----------
+    Radford et al., "Language models are unsupervised multitask learners", 2019, section 2.3.
+
+    Examples
+    --------
+    >>> from fastinit import schemes
+    >>> w = schemes.gpt2_residual((768, 768), layers=12, seed=0)
+    >>> abs(float(w.std()) / (0.02 / 24**0.5) - 1) < 0.01
+    True
+    """
+    return normal(shape, 0.0, check_std(std) / math.sqrt(2.0 * check_positive_int("layers", layers)), **common)
+
+
+def small_init(shape: Shape, dim: int, **common: Any) -> np.ndarray:
+    """Draw N(0, 2 / (5 dim)), for the embeddings and weights of a transformer of width `dim`.
+
+    It is Xavier's variance for a feed-forward layer from dim to 4 dim, taken for all of them.
+
+    Parameters
+    ----------
+    shape : int or sequence of int
+    dim : int
+        Width of the residual stream.
+    **common
+        See the module.
+
+    References
+    ----------
+    Nguyen and Salazar, "Transformers without tears", IWSLT 2019, section 2.2.
+
+    Examples
+    --------
+    >>> from fastinit import schemes
+    >>> w = schemes.small_init((512, 2048), dim=512, seed=0)
+    >>> abs(float(w.std()) / (2 / (5 * 512)) ** 0.5 - 1) < 0.01
+    True
+    """
+    return normal(shape, 0.0, math.sqrt(2.0 / (5.0 * check_positive_int("dim", dim))), **common)
+
+
+def wang_init(shape: Shape, dim: int, layers: int, **common: Any) -> np.ndarray:
+    """Draw N(0, (2 / (layers sqrt(dim)))²), for the output projections of a transformer's blocks.
+
+    `small_init` is for the other weights.
+
+    Parameters
+    ----------
+    shape : int or sequence of int
+    dim : int
+        Width of the residual stream.
+    layers : int
+        Blocks of the model.
+    **common
+        See the module.
+
+    References
+    ----------
+    Wang and Komatsuzaki, GPT-J (Mesh Transformer JAX), 2021; Black et al., "GPT-NeoX-20B", 2022,
+    section 3.4.
+
+    Examples
+    --------
+    >>> from fastinit import schemes
+    >>> w = schemes.wang_init((2048, 512), dim=512, layers=12, seed=0)
+    >>> abs(float(w.std()) / (2 / (12 * 512**0.5)) - 1) < 0.01
+    True
+    """
+    depth = check_positive_int("layers", layers)
+    return normal(shape, 0.0, 2.0 / (depth * math.sqrt(check_positive_int("dim", dim))), **common)
+
+
+def t5(shape: Shape, head_dim: int = 1, factor: float = 1.0, **common: Any) -> np.ndarray:
+    """Draw a weight of T5: N(0, factor² / (fan_in head_dim)).
+
+    One rule for all: ``t5((d, h * d_kv), head_dim=d_kv)`` for queries, whose dot products T5 does not
+    divide by sqrt(d_kv); ``t5(shape)`` for keys, values, the output of attention and both feed-forward
+    weights. Embeddings are ``normal(shape, std=factor)``.
+
+    Parameters
+    ----------
+    shape : sequence of int
+    head_dim : int
+        d_kv for the queries, else 1.
+    factor : float
+        ``initializer_factor`` of the published configurations.
+    **common
+        See the module.
+
+    References
+    ----------
+    Raffel et al., "Exploring the limits of transfer learning with a unified text-to-text transformer",
+    JMLR 2020; the published code of Mesh TensorFlow.
+
+    Examples
+    --------
+    >>> from fastinit import schemes
+    >>> w = schemes.t5((512, 512), head_dim=64, seed=0)
+    >>> abs(float(w.std()) / (512 * 64) ** -0.5 - 1) < 0.01
+    True
+    """
+    scale = check_positive("factor", factor) ** 2 / check_positive_int("head_dim", head_dim)
+    return variance_scaling(shape, scale, "fan_in", "untruncated_normal", **common)
+
+
+# Transformers, by factors
+
+
+class Factors(NamedTuple):
+    """What a scheme multiplies with, in one stack of a transformer.
+
+    Attributes
+    ----------
+    weight : float
+        Of the weights that the scheme scales.
+    residual : float
+        Of the residual stream, before a sublayer's output is added to it.
+    """
+
+    weight: float
+    residual: float = 1.0
+
+
+def deepnorm(*, encoder_layers: int = 0, decoder_layers: int = 0) -> tuple[Factors, Factors]:
+    """Return the factors of DeepNorm, ``LayerNorm(alpha x + sublayer(x))``.
+
+    `weight` (the paper's beta) is the gain of Xavier's initialization for the values, the output of
+    attention and both feed-forward weights, ``variance_scaling(shape, weight**2, "fan_avg",
+    "untruncated_normal")``; queries and keys have gain 1. `residual` is alpha.
+
+    Parameters
+    ----------
+    encoder_layers, decoder_layers : int
+        N and M; 0 where there is no such stack.
+
+    Returns
+    -------
+    (Factors, Factors)
+        Of the encoder and of the decoder: (8N)^(-1/4) and (2N)^(1/4) for a single stack; with both
+        0.87 (N⁴M)^(-1/16), 0.81 (N⁴M)^(1/16) and (12M)^(-1/4), (3M)^(1/4). Of a stack that is not there, 1 and 1.
+
+    References
+    ----------
+    Wang et al., "DeepNet: scaling transformers to 1,000 layers", 2022, figure 2.
+
+    Examples
+    --------
+    >>> from fastinit import schemes
+    >>> _, decoder = schemes.deepnorm(decoder_layers=24)
+    >>> decoder.weight == 192**-0.25, decoder.residual == 48**0.25
+    (True, True)
+    """
+    n, m = check_layer_counts(encoder_layers, decoder_layers)
+    if n and m:
+        mixed = (n**4 * m) ** (1 / 16)
+        return Factors(0.87 / mixed, 0.81 * mixed), Factors((12 * m) ** -0.25, (3 * m) ** 0.25)
+    alone = Factors((8 * (n or m)) ** -0.25, (2 * (n or m)) ** 0.25)
+    return (alone, Factors(1.0)) if n else (Factors(1.0), alone)
+
+
+def subln(*, encoder_layers: int = 0, decoder_layers: int = 0) -> tuple[Factors, Factors]:
+    """Return the factors of Sub-LN, the transformer with a second LayerNorm inside each sublayer.
+
+    `weight` (the paper's gamma) is the gain of Xavier's initialization for the values, the output of
+    attention and both feed-forward weights; queries and keys have gain 1.
+
+    Parameters
+    ----------
+    encoder_layers, decoder_layers : int
+        N and M; 0 where there is no such stack.
+
+    Returns
+    -------
+    (Factors, Factors)
+        Of the encoder and of the decoder: sqrt(log(2N)) for a single stack; with both
+        sqrt(log(3M) log(2N) / 3) and sqrt(log(3M)). Of a stack that is not there, 1.
+
+    References
+    ----------
+    Wang et al., "Foundation transformers" (Magneto), 2022, figure 2.
+
+    Examples
+    --------
+    >>> from fastinit import schemes
+    >>> encoder, _ = schemes.subln(encoder_layers=12)
+    >>> round(encoder.weight, 6)
+    1.78271
+    """
+    n, m = check_layer_counts(encoder_layers, decoder_layers)
+    if n and m:
+        cross = math.log(3 * m)
+        return Factors(math.sqrt(cross * math.log(2 * n) / 3)), Factors(math.sqrt(cross))
+    alone = Factors(math.sqrt(math.log(2 * (n or m))))
+    return (alone, Factors(1.0)) if n else (Factors(1.0), alone)
+
+
+def t_fixup(*, encoder_layers: int = 0, decoder_layers: int = 0) -> tuple[Factors, Factors]:
+    """Return the factors of T-Fixup, the transformer without LayerNorm and without warm-up.
+
+    All weights are Xavier's; then `weight` multiplies the values, the output of attention and both
+    feed-forward weights of the stack. Embeddings are N(0, 1 / d) times (9 layers)^(-1/4) of their stack.
+
+    Parameters
+    ----------
+    encoder_layers, decoder_layers : int
+        N and M; 0 where there is no such stack.
+
+    Returns
+    -------
+    (Factors, Factors)
+        0.67 N^(-1/4) of the encoder and (9M)^(-1/4) of the decoder. Of a stack that is not there, 1.
+
+    References
+    ----------
+    Huang, Perez, Ba and Volkovs, "Improving transformer optimization through better initialization",
+    ICML 2020, section 3.2.
+
+    Examples
+    --------
+    >>> from fastinit import schemes
+    >>> encoder, decoder = schemes.t_fixup(encoder_layers=6, decoder_layers=6)
+    >>> encoder.weight == 0.67 * 6**-0.25, decoder.weight == 54**-0.25
+    (True, True)
+    """
+    n, m = check_layer_counts(encoder_layers, decoder_layers)
+    return Factors(0.67 * n**-0.25 if n else 1.0), Factors((9 * m) ** -0.25 if m else 1.0)
+
+
+# Residual networks
+
+
+def fixup(shape: Shape, branches: int, depth: int = 2, **common: Any) -> np.ndarray:
+    """Draw a weight inside a residual branch of a network without normalization.
+
+    He's normal initialization times ``branches**(-1 / (2 depth - 2))``. The last weight of each branch
+    and that of the classifier are zero, all others He's; a scalar bias goes before each weight and a
+    scalar factor into each branch.
+
+    Parameters
+    ----------
+    shape : sequence of int
+    branches : int
+        L, the residual branches of the network.
+    depth : int
+        m >= 2, the weights of one branch.
+    **common
+        See the module.
+
+    References
+    ----------
+    Zhang, Dauphin and Ma, "Fixup initialization: residual learning without normalization", ICLR 2019,
+    section 3.
+
+    Examples
+    --------
+    >>> from fastinit import schemes
+    >>> w = schemes.fixup((3, 3, 64, 64), branches=16, seed=0)
+    >>> abs(float(w.std()) / ((2 / 576) ** 0.5 / 4) - 1) < 0.01
+    True
+    """
+    length, weights = check_positive_int("branches", branches), check_positive_int("depth", depth, least=2)
+    # A variance takes the square of the factor.
+    scale = 2.0 * length ** (-1.0 / (weights - 1))
+    return variance_scaling(shape, scale, "fan_in", "untruncated_normal", **common)
+
+
+def zero_hadamard(shape: Shape, **common: Any) -> np.ndarray:
+    """Return a weight of the ZerO initialization: identity or Hadamard, without randomness.
+
+    The identity if the layer does not widen; else the leading block of a Hadamard matrix of order
+    2^m, m = ceil(log2(out)), times 2^(-(m - 1) / 2): an identity there would leave units that are the
+    same. Its columns are distinct and its entries all as large as one another.
+
+    Parameters
+    ----------
+    shape : sequence of int
+        (..., in, out); leading axes stack the same matrix.
+    **common
+        See the module.
+
+    References
+    ----------
+    Zhao, Schäfer and Anandkumar, "ZerO initialization: initializing neural networks with only zeros
+    and ones", TMLR 2022, algorithm 1.
+
+    Examples
+    --------
+    >>> from fastinit import schemes
+    >>> schemes.zero_hadamard((2, 2))
+    array([[1., 0.],
+           [0., 1.]], dtype=float32)
+    >>> schemes.zero_hadamard((2, 4), dtype="float64").round(4)
+    array([[ 0.7071,  0.7071,  0.7071,  0.7071],
+           [ 0.7071, -0.7071,  0.7071, -0.7071]])
+    """
+    sizes = check_shape(shape)
+    check_rank(sizes, 2, 32, "`shape` must have at least two axes, (..., in, out)")
+    inputs, outputs = sizes[-2:]
+    if outputs <= inputs:
+        return constant(sizes, np.eye(inputs, outputs), **common)
+    order = (outputs - 1).bit_length()
+    shared = np.arange(inputs)[:, None] & np.arange(outputs)
+    odd = np.zeros(shared.shape, bool)
+    for bit in range(order):  # the sign is the parity of the bits that both indices have
+        odd ^= (shared >> bit & 1).astype(bool)
+    size = math.sqrt(2.0 ** (1 - order))
+    return constant(sizes, np.where(odd, -size, size), **common)
+
+
+# Implicit representations
+
+
+def siren(shape: Shape, first: bool = False, omega: float = 30.0, **common: Any) -> np.ndarray:
+    """Draw a weight of a sinusoidal network, ``sin(omega (x W + b))``.
+
+    Uniform in ±sqrt(6 / fan_in) / omega, so that what enters each sine has a std of about 1; in the first
+    layer, which sees coordinates in [-1, 1], in ±1 / fan_in.
+
+    Parameters
+    ----------
+    shape : sequence of int
+    first : bool
+        Whether the layer is the first.
+    omega : float
+        Finite, > 0.
+    **common
+        See the module.
+
+    References
+    ----------
+    Sitzmann et al., "Implicit neural representations with periodic activation functions",
+    NeurIPS 2020, section 3.2.
+
+    Examples
+    --------
+    >>> from fastinit import schemes
+    >>> w = schemes.siren((256, 256), seed=0)
+    >>> bool(abs(w).max() <= (6 / 256) ** 0.5 / 30)
+    True
+    >>> bool(abs(schemes.siren((2, 256), first=True, seed=0)).max() <= 1 / 2)
+    True
+    """
+    frequency = check_positive("omega", omega)
+    if not first:
+        return variance_scaling(shape, 2.0 / frequency**2, "fan_in", "uniform", **common)
+    # A limit L is a variance of L² / 3, which is scale / fan_in.
+    fan_in, _ = compute_fans(check_shape(shape), *_axes(common))
+    return variance_scaling(shape, 1.0 / (3.0 * max(1, fan_in)), "fan_in", "uniform", **common)
+
+
+# One model at several widths
+
+
+def mup(shape: Shape, base_shape: Shape, std: float = 0.02, **common: Any) -> np.ndarray:
+    """Draw a weight of a model that shares its hyperparameters with a narrower one (muP).
+
+    N(0, std²) at `base_shape`. In a model that is wider, with r = fan_in / base_fan_in, the std is
+    divided by sqrt(r) if both fans grew (a hidden weight), by r if only fan_in did (the output), and
+    kept if fan_in did not (the input, and embeddings). The learning rate changes with it: `mup_rate`.
+
+    Parameters
+    ----------
+    shape, base_shape : sequence of int
+        Of this model and of the one that was tuned, with as many axes.
+    std : float
+        Of this weight in the model that was tuned.
+    **common
+        See the module.
+
+    References
+    ----------
+    Yang et al., "Tensor programs V: tuning large neural networks via zero-shot hyperparameter
+    transfer", NeurIPS 2021, table 3.
+
+    Examples
+    --------
+    >>> from fastinit import schemes
+    >>> w = schemes.mup((1024, 1024), (64, 64), std=0.05, seed=0)
+    >>> abs(float(w.std()) / (0.05 / 4) - 1) < 0.01
+    True
+    """
+    axes = {name: common.pop(name) for name in _AXES if name in common}
+    grown_in, grown_out = _growth(shape, base_shape, axes)
+    power = 0.0 if grown_in == 1.0 else 1.0 if grown_out == 1.0 else 0.5
+    return normal(shape, 0.0, check_std(std) * grown_in**-power, **common)
+
+
+def mup_rate(shape: Shape, base_shape: Shape, optimizer: str = "adam", **axes: Any) -> float:
+    """Return what muP multiplies the learning rate of a weight with, beside the model that was tuned.
+
+    Parameters
+    ----------
+    shape, base_shape : sequence of int
+        As in `mup`.
+    optimizer : {"adam", "sgd"}
+    **axes
+        ``in_axis``, ``out_axis`` and ``batch_axis``, as in `fastinit.fans`.
+
+    Returns
+    -------
+    float
+        With r = fan_in / base_fan_in and s = fan_out / base_fan_out: Adam 1 for the input and its
+        embeddings, else 1 / r; SGD s for the input, 1 for hidden weights, 1 / r for the output.
+
+    References
+    ----------
+    Yang et al., "Tensor programs V", NeurIPS 2021, table 3.
+
+    Examples
+    --------
+    >>> from fastinit import schemes
+    >>> schemes.mup_rate((1024, 1024), (64, 64)), schemes.mup_rate((784, 1024), (784, 64), "sgd")
+    (0.0625, 16.0)
+    """
+    check_choice("optimizer", optimizer, ("adam", "sgd"))
+    grown_in, grown_out = _growth(shape, base_shape, axes)
+    if optimizer == "adam":
+        return 1.0 / grown_in
+    return grown_out if grown_in == 1.0 else 1.0 / grown_in if grown_out == 1.0 else 1.0
+
+
+_AXES = ("in_axis", "out_axis", "batch_axis")
+
+
+def _axes(kwargs: dict[str, Any]) -> tuple[Any, Any, Any]:
+    return kwargs.get("in_axis", -2), kwargs.get("out_axis", -1), kwargs.get("batch_axis", ())
+
+
+def _growth(shape: Shape, base_shape: Shape, axes: dict[str, Any]) -> tuple[float, float]:
+    """By what factors fan_in and fan_out are larger than those of the base shape."""
+    sizes, base = check_base_shape(check_shape(shape), check_shape(base_shape))
+    (fan_in, fan_out), (base_in, base_out) = compute_fans(sizes, *_axes(axes)), compute_fans(base, *_axes(axes))
+    return fan_in / base_in, fan_out / base_out

@@ -1,0 +1,124 @@
+"""Gains against an independent integration, PyTorch's table, and the activations' own limits."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+import mpmath as mp
+import pytest
+
+import fastinit
+from fastinit._gain import NAMES
+
+# Definitions from the papers, apart from those of tools/make_gains.py: other formulas where there are any.
+LAMBDA, ALPHA = mp.mpf("1.0507009873554804934193349852946"), mp.mpf("1.6732632423543772848170429916717")
+
+
+def softplus(z: mp.mpf, beta: float = 1.0) -> mp.mpf:
+    return mp.log(1 + mp.exp(mp.mpf(beta) * z)) / mp.mpf(beta)
+
+
+def elu(z: mp.mpf, alpha: mp.mpf | float = 1.0) -> mp.mpf:
+    return z if z > 0 else mp.mpf(alpha) * (mp.exp(z) - 1)
+
+
+FUNCTIONS: dict[str, Callable[[mp.mpf], mp.mpf]] = {
+    "elu": elu,
+    "exp": mp.exp,
+    "gelu": lambda z: z * mp.erfc(-z / mp.sqrt(2)) / 2,
+    "gelu_tanh": lambda z: z / (1 + mp.exp(-2 * mp.sqrt(2 / mp.pi) * (z + mp.mpf("0.044715") * z**3))),
+    "hard_sigmoid": lambda z: max(mp.mpf(0), min(mp.mpf(1), z / 6 + mp.mpf(1) / 2)),
+    "hard_silu": lambda z: z * max(mp.mpf(0), min(mp.mpf(1), z / 6 + mp.mpf(1) / 2)),
+    "leaky_relu": lambda z: max(z, mp.mpf("0.01") * z),
+    "linear": lambda z: z,
+    "mish": lambda z: z * ((1 + mp.exp(z)) ** 2 - 1) / ((1 + mp.exp(z)) ** 2 + 1),
+    "relu": lambda z: max(z, mp.mpf(0)),
+    "relu6": lambda z: min(max(z, mp.mpf(0)), mp.mpf(6)),
+    "selu": lambda z: LAMBDA * elu(z, ALPHA),
+    "sigmoid": lambda z: (1 + mp.tanh(z / 2)) / 2,
+    "silu": lambda z: z * (1 + mp.tanh(z / 2)) / 2,
+    "softplus": softplus,
+    "softsign": lambda z: z / (1 + abs(z)),
+    "tanh": lambda z: (mp.exp(2 * z) - 1) / (mp.exp(2 * z) + 1),
+}
+
+
+def integrated(f: Callable[[mp.mpf], mp.mpf]) -> float:
+    """By Gauss's rule and not, as the tool does, by tanh-sinh."""
+    with mp.workdps(25):
+        moment = mp.quad(lambda z: f(z) ** 2 * mp.npdf(z), list(range(-15, 16)), method="gauss-legendre")
+        return float(1 / mp.sqrt(moment))
+
+
+def test_every_activation_is_integrated_here() -> None:
+    assert set(FUNCTIONS) == set(NAMES)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_gains_are_exact(name: str) -> None:
+    assert fastinit.gain(name) == pytest.approx(integrated(FUNCTIONS[name]), rel=1e-12)
+
+
+@pytest.mark.parametrize("slope", [0.0, 0.2, -1.0, 1.0, 3.0])
+def test_leaky_relu_of_any_slope(slope: float) -> None:
+    exact = integrated(lambda z: z if z > 0 else slope * z)
+    assert fastinit.gain("leaky_relu", slope) == pytest.approx(exact, rel=1e-14)
+
+
+@pytest.mark.parametrize("alpha", [0.0, 0.5, -1.0, 1.67])
+def test_elu_of_any_alpha(alpha: float) -> None:
+    assert fastinit.gain("elu", alpha) == pytest.approx(integrated(lambda z: elu(z, alpha)), rel=1e-14)
+
+
+@pytest.mark.parametrize("beta", [0.05, 0.7, 2.0, 9.0, 60.0])
+def test_softplus_of_any_beta(beta: float) -> None:
+    assert fastinit.gain("softplus", beta) == pytest.approx(integrated(lambda z: softplus(z, beta)), rel=1e-13)
+
+
+def test_the_limits_of_softplus() -> None:
+    assert fastinit.gain("softplus", 1e12) == pytest.approx(math.sqrt(2), rel=1e-11)
+    assert fastinit.gain("softplus", 1e-12) == pytest.approx(1e-12 / math.log(2), rel=1e-11)
+
+
+def test_the_textbook_values() -> None:
+    assert fastinit.gain("relu") == math.sqrt(2)
+    assert fastinit.gain("linear") == 1
+    assert abs(fastinit.gain("selu") - 1) < 1e-15
+    assert fastinit.gain("tanh") == pytest.approx(1.5925374, rel=1e-7)
+    assert fastinit.gain("gelu") == pytest.approx((1 / 3 + 1 / (2 * math.pi * math.sqrt(3))) ** -0.5, rel=1e-15)
+    assert fastinit.gain("silu") == pytest.approx(1.6765324, rel=1e-7)
+
+
+def test_a_parameter_may_come_with_the_name() -> None:
+    assert fastinit.gain(("leaky_relu", 0.2)) == fastinit.gain("leaky_relu", 0.2)
+    assert fastinit.gain(("softplus", 2.0)) == fastinit.gain("softplus", 2.0) != fastinit.gain("softplus")
+
+
+def test_the_convention_of_pytorch() -> None:
+    table = {"linear": 1.0, "sigmoid": 1.0, "tanh": 5 / 3, "relu": math.sqrt(2), "selu": 0.75}
+    for name, value in table.items():
+        assert fastinit.gain(name, convention="torch") == value
+    assert fastinit.gain("leaky_relu", convention="torch") == math.sqrt(2 / (1 + 0.01**2))
+    assert fastinit.gain("leaky_relu", 0.2, convention="torch") == math.sqrt(2 / (1 + 0.2**2))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error", "words"),
+    [
+        (("softmax",), ValueError, "elementwise to have a gain"),
+        (("log_softmax",), ValueError, "elementwise to have a gain"),
+        (("sine",), ValueError, "one of elu, exp"),
+        ((None,), ValueError, "`activation` must be one of"),
+        (("tanh", 1.0), ValueError, "tanh, which has no parameter"),
+        ((("tanh", 1.0),), ValueError, "tanh, which has no parameter"),
+        (("elu", math.nan), ValueError, "`param` must be finite"),
+        (("elu", "1"), TypeError, "`param` must be a real number"),
+        (("softplus", 0.0), ValueError, "`param` must be finite and > 0"),
+        (("gelu", None, "torch"), ValueError, "PyTorch's table has no others"),
+        (("tanh", None, "keras"), ValueError, "`convention` must be one of torch"),
+    ],
+)
+def test_errors(arguments: tuple[object, ...], error: type[Exception], words: str) -> None:
+    with pytest.raises(error, match=words):
+        fastinit.gain(*arguments)  # type: ignore[arg-type]
