@@ -18,6 +18,7 @@ import pytest
 from test_activate import NAMES, PARAMETERS, ROWS, edge_values, random_values, row_cases
 from test_stream import ALL, COUNTS, DTYPES, FIRSTS, KEY, LAWS, ONE_PER_METHOD, STREAM, edge_case, oracle, oracle_bits
 
+import fastinit
 from conftest import RUNNABLE
 from fastinit import _activation, _kernels, _reference, _reference_forward, _reference_orthogonal
 
@@ -92,6 +93,69 @@ def word_rows() -> Iterator[tuple[str, bytes]]:
             yield fields, _reference.philox_words(key, stream, first, 99).tobytes()
 
 
+# ---- products and networks: rows of the input, with the oracle's bytes ----
+
+
+def activation_number(name: str) -> int:
+    return _kernels.ACTIVATIONS[name]
+
+
+def normal(shape: tuple[int, ...], dtype: Any, seed: int) -> np.ndarray:
+    return fastinit.normal(shape, 0.0, 1.0, dtype=dtype, seed=seed)
+
+
+def oracle_layer(x: np.ndarray, i: int, columns: int, name: str, parameter: float | None = None) -> np.ndarray:
+    """What layer i of the harness makes of x."""
+    weight = normal((x.shape[1], columns), x.dtype, seed=2 + 2 * i)
+    bias = normal((columns,), x.dtype, seed=3 + 2 * i)
+    return _reference_forward.activate(_reference_forward.dense(x, weight, bias), name, parameter)
+
+
+# Rows, depth, columns: tiles and strips of every instruction set, blocks of depth and rows, and pieces of columns,
+# 512 at most, that NEON's strips of 12 and 6 do not divide.
+PRODUCTS = [
+    *((rows, 7, 3 * rows + 1) for rows in range(1, 27)),
+    *((3, 5, columns) for columns in (1, 6, 11, 12, 13, 24, 47, 48, 49, 96)),
+    *((rows, depth, 25) for rows in (1, 9) for depth in (0, 1, 383, 384, 385, 769)),
+    (239, 3, 13), (240, 3, 13), (241, 3, 13), (481, 2, 12),
+    (2, 3, 256), (2, 3, 504), (2, 3, 512), (9, 3, 516),
+    (2, 3, 1020), (2, 3, 1023), (9, 3, 1024), (2, 3, 1032), (9, 3, 1200), (1, 3, 1536), (5, 3, 2040), (2, 3, 2049),
+    (128, 258, 1032), (129, 130, 1200),
+]  # fmt: skip
+# Beyond two million multiplications, threads divide them.
+DIVIDED = [(200, 101, 130), (13, 110, 1536), (2, 900, 1200)]
+NETWORKS: list[tuple[int, int, list[tuple[str, int]]]] = [
+    (rows, 9, [("tanh", 50), ("gelu", 13), ("softmax", 30), ("linear", 7)]) for rows in (1, 2, 12, 50)
+]
+NETWORKS += [(3, 385, [("relu", 1100), ("log_softmax", 5)]), (245, 2, [("silu", 700), ("mish", 3)])]
+
+
+def product_rows(dtype: str) -> Iterator[tuple[str, bytes]]:
+    for rows, depth, columns in (*PRODUCTS, *DIVIDED):
+        x = normal((rows, depth), dtype, seed=1)
+        expected = oracle_layer(x, 0, columns, "relu").tobytes()
+        number, threads = activation_number("relu"), 3 if (rows, depth, columns) in DIVIDED else 1
+        yield f"dense {dtype} {number} 0 {rows} {depth} {columns} 0 {threads}", expected
+        weight = normal((columns, depth), dtype, seed=2).T
+        bias = normal((columns,), dtype, seed=3)
+        across = _reference_forward.dense(x, weight, bias).tobytes()
+        yield f"dense {dtype} 0 0 {rows} {depth} {columns} 1 {threads}", across
+    for name, default in _activation.PARAMETERS.items():
+        parameter = default and default * 1.5
+        expected = oracle_layer(normal((9, 6), dtype, seed=1), 0, 30, name, parameter).tobytes()
+        yield f"dense {dtype} {activation_number(name)} {(parameter or 0.0).hex()} 9 6 30 0 1", expected
+
+
+def network_rows(dtype: str) -> Iterator[tuple[str, bytes]]:
+    for rows, width, layers in NETWORKS:
+        x = normal((rows, width), dtype, seed=1)
+        fields = f"network {dtype} {rows} {len(layers)} {width}"
+        for i, (name, columns) in enumerate(layers):
+            x = oracle_layer(x, i, columns, name, _activation.PARAMETERS[name])
+            fields += f" {activation_number(name)} {columns}"
+        yield fields, x.tobytes()
+
+
 def activation_rows() -> Iterator[tuple[str, bytes]]:
     """Every activation of edge cases and random values; of rows of an awkward length."""
     for dtype in (np.float32, np.float64):
@@ -133,6 +197,9 @@ def rows() -> dict[str, str]:
         found |= dict([edge_row(law, dtype)])
     for law, dtype in ONE_PER_METHOD:
         found |= dict(run_rows(law, dtype, FIRSTS, COUNTS))
+    for dtype in ("float32", "float64"):
+        found |= dict(product_rows(dtype))
+        found |= dict(network_rows(dtype))
     return {row: fnv1a(expected) for row, expected in found.items()}
 
 

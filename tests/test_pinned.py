@@ -42,3 +42,7 @@ def test_known_answers_of_the_page(isa: str) -> None:
 
 def test_checksum_of_the_coefficients() -> None:
     assert pin_stream.tables_checksum() in pin_stream.PAGE.read_text()
+
+
+def test_the_forward_pass(isa: str) -> None:
+    assert pin_stream.forward_hashes() == pin_stream.FORWARD_HASHES.read_text()

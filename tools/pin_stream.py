@@ -1,12 +1,12 @@
-"""Write down what the stream gives: known answers for docs/stream.md, hashes for tests/data.
+"""Write down what the stream and the forward pass give: known answers for docs/stream.md, hashes for tests/data.
 
 Run it from the project's root, and only when a new stream version is meant::
 
     python tools/pin_stream.py
 
-It rewrites the table of known answers in docs/stream.md, the checksum of the coefficients below it, and
-tests/data/stream_hashes.txt. The tests recompute all of them with the functions below, under every
-instruction set.
+It rewrites the table of known answers in docs/stream.md, the checksum of the coefficients below it,
+tests/data/stream_hashes.txt and tests/data/forward_hashes.txt. The tests recompute all of them with the
+functions below, under every instruction set.
 """
 
 from __future__ import annotations
@@ -17,10 +17,12 @@ from pathlib import Path
 import numpy as np
 
 import fastinit
+from fastinit import _kernels
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGE = ROOT / "docs/stream.md"
 HASHES = ROOT / "tests/data/stream_hashes.txt"
+FORWARD_HASHES = ROOT / "tests/data/forward_hashes.txt"
 TABLES = ROOT / "src/fastinit/csrc/tables.c"
 
 DTYPES = ("float32", "float64", "float16", "bfloat16")
@@ -43,6 +45,15 @@ CALLS = {
     "delta_orthogonal((2, *{shape}[::-1]))": (2, 1),
 }
 HASHED_SHAPE = (97, 53)
+
+# Layers: rows, depth and columns, and an activation; x, weight and bias are normal values under the seeds 0, 1, 2.
+LAYERS = [((13, 97, 53), name) for name in _kernels.ACTIVATIONS]
+LAYERS += [
+    (size, name) for size in ((1, 5, 3), (1, 390, 70), (29, 390, 70), (250, 20, 9)) for name in ("linear", "relu")
+]
+# A network: rows, and widths with the activations between them.
+NETWORK = (61, [97, "tanh", 53, "gelu", 130, "softmax", 11])
+FORWARD_DTYPES = ("float32", "float64")
 
 
 def dtypes_of(call: str) -> tuple[str, ...]:
@@ -86,6 +97,38 @@ def hashes() -> str:
     return "\n".join(lines) + "\n"
 
 
+def layer_digest(size: tuple[int, int, int], activation: str, dtype: str) -> str:
+    """BLAKE2b of the bytes of a dense layer's result."""
+    rows, depth, columns = size
+    shapes = ((rows, depth), (depth, columns), (columns,))
+    arrays = [fastinit.normal(shape, 0.0, 1.0, dtype=dtype, seed=seed) for seed, shape in enumerate(shapes)]
+    return hashlib.blake2b(fastinit.dense(*arrays, activation).tobytes(), digest_size=16).hexdigest()
+
+
+def network_digest(dtype: str) -> str:
+    """BLAKE2b of the bytes of the network's result; layer i has the seeds 2 i + 1 and 2 i + 2."""
+    rows, steps = NETWORK
+    layers = [
+        (
+            fastinit.lecun_normal((depth, columns), dtype=dtype, seed=2 * i + 1),
+            fastinit.normal(columns, 0.0, 1.0, dtype=dtype, seed=2 * i + 2),
+            activation,
+        )
+        for i, (depth, activation, columns) in enumerate(zip(steps[:-2:2], steps[1::2], steps[2::2], strict=True))
+    ]
+    x = fastinit.normal((rows, steps[0]), 0.0, 1.0, dtype=dtype, seed=0)
+    return hashlib.blake2b(fastinit.MLP(layers)(x).tobytes(), digest_size=16).hexdigest()
+
+
+def forward_hashes() -> str:
+    """The table of tests/data/forward_hashes.txt."""
+    lines = ["# dtype, BLAKE2b-128 of the bytes, layer or network; written by tools/pin_stream.py"]
+    for dtype in FORWARD_DTYPES:
+        lines += [f"{dtype} {layer_digest(size, name, dtype)} {size} {name}" for size, name in LAYERS]
+        lines.append(f"{dtype} {network_digest(dtype)} network")
+    return "\n".join(lines) + "\n"
+
+
 def tables_checksum() -> str:
     return hashlib.sha256(TABLES.read_bytes()).hexdigest()
 
@@ -97,7 +140,8 @@ def main() -> None:
     checksum = f"SHA-256 of `src/fastinit/csrc/tables.c`: `{tables_checksum()}`."
     PAGE.write_text(f"{before}<!-- known answers -->\n{known_answers()}\n\n{checksum}\n<!-- end -->\n{after}")
     HASHES.write_text(hashes())
-    print(f"wrote {PAGE} and {HASHES}")
+    FORWARD_HASHES.write_text(forward_hashes())
+    print(f"wrote {PAGE}, {HASHES} and {FORWARD_HASHES}")
 
 
 if __name__ == "__main__":

@@ -79,15 +79,15 @@ cdef struct strided:  # what a call needs to know of an ndarray; distances are i
     int64_t strides[FI_MAX_NDIM]
 
 
-cdef int open_array(object value, strided *a, fi_dtype *dtype) except -1:
+cdef int open_array(object value, strided *a, fi_dtype *dtype, int writable=0) except -1:
     """1 if it is a plain array of the dtype, else 0, closed again; a dtype of FI_DTYPE_COUNT is set here."""
     cdef int i
     cdef fi_dtype found
     if not isinstance(value, _ndarray):
         return 0
     try:
-        PyObject_GetBuffer(value, &a.view, PyBUF_STRIDES | PyBUF_FORMAT)
-    except (ValueError, BufferError):  # a dtype that the buffer protocol does not know
+        PyObject_GetBuffer(value, &a.view, PyBUF_STRIDES | PyBUF_FORMAT | writable)
+    except (ValueError, BufferError):  # a dtype that the buffer protocol does not know, or a read-only array
         return 0
     a.ndim = a.view.ndim
     a.shape = <int64_t *>a.view.shape
@@ -100,7 +100,9 @@ cdef int open_array(object value, strided *a, fi_dtype *dtype) except -1:
         found = FI_DTYPE_COUNT
     if dtype[0] == FI_DTYPE_COUNT:
         dtype[0] = found
-    if found == FI_DTYPE_COUNT or found != dtype[0] or a.ndim > FI_MAX_NDIM or <size_t>a.view.buf % a.itemsize:
+    # Where an empty array begins does not matter, and NumPy calls it aligned anywhere.
+    if (found == FI_DTYPE_COUNT or found != dtype[0] or a.ndim > FI_MAX_NDIM
+            or (a.view.len and <size_t>a.view.buf % a.itemsize)):
         PyBuffer_Release(&a.view)
         return 0
     for i in range(a.ndim):
@@ -253,12 +255,13 @@ cdef dense_of(strided *a, strided *w, strided *b, strided *o, fi_dtype dtype, in
         if count * a.itemsize >= LARGE_RESULT:
             return None
         out = _empty(shape, _FLOATS[dtype])
-    elif out.shape != shape:
+    elif not isinstance(out, _ndarray) or out.shape != shape:
         return None
-    if not open_array(out, o, &dtype):
+    if not open_array(out, o, &dtype, PyBUF_WRITABLE):
         return None
     try:
-        if o.view.readonly or not c_contiguous(o) or not apart(o, a) or not apart(o, w):
+        # A subclass may tell another shape than its memory has.
+        if o.view.len != count * o.itemsize or not c_contiguous(o) or not apart(o, a) or not apart(o, w):
             return None
         if b != NULL and not apart(o, b):
             return None
@@ -308,6 +311,7 @@ cdef class Network:
     cdef int strip
     cdef fi_layer *layers
     cdef list memories
+    cdef readonly list shapes  # of weights and biases, None for no bias
     cdef readonly tuple leading
     cdef readonly int64_t inputs, outputs
 
@@ -326,6 +330,7 @@ cdef class Network:
             self.items *= n
         self.strip = fi_strip(self.dtype)
         self.memories = [None] * (2 * self.count)
+        self.shapes = []
         for i in range(self.count):
             weight, bias, kind, parameter = layers[i]
             self.layers[i].depth = weight.shape[-2]
@@ -338,7 +343,8 @@ cdef class Network:
             if weight.ndim > 2:
                 self.layers[i].strips_item = fi_packed_size(weight.shape[-2], weight.shape[-1])
             if bias is not None and bias.ndim > 1:
-                self.layers[i].bias_item = bias.shape[-1]
+                self.layers[i].bias_item = self.layers[i].columns
+            self.shapes.append((weight.shape, None if bias is None else bias.shape))
             self.set(i, weight, bias)
         self.inputs = self.layers[0].depth
         self.outputs = self.layers[self.count - 1].columns
@@ -359,7 +365,7 @@ cdef class Network:
             if not open_array(weight, &w, &dtype):
                 raise TypeError("a weight must be an aligned array of the network's dtype")
             try:
-                items = self.items if layer.strips_item else 1
+                items = self.items if len(self.shapes[index][0]) > 2 else 1
                 if not c_contiguous(&w) or w.view.len != items * layer.depth * layer.columns * itemsize:
                     raise ValueError("a weight must be C-contiguous and of the layer's shape")
                 memory = self.memories[2 * index]
@@ -376,7 +382,7 @@ cdef class Network:
             if not open_array(bias, &w, &dtype):
                 raise TypeError("a bias must be an aligned array of the network's dtype")
             try:
-                items = self.items if layer.bias_item else 1
+                items = self.items if len(self.shapes[index][1]) > 1 else 1
                 if not c_contiguous(&w) or w.view.len != items * layer.columns * itemsize:
                     raise ValueError("a bias must be C-contiguous and of the layer's shape")
                 memory = self.memories[2 * index + 1]
@@ -394,7 +400,8 @@ cdef class Network:
         cdef unsigned char[::1] bytes_of
         self.check_strip()
         items = self.items if layer.strips_item else 1
-        weight = _empty((self.leading if layer.strips_item else ()) + (layer.depth, layer.columns), _FLOATS[self.dtype])
+        weight_shape, bias_shape = self.shapes[index]
+        weight = _empty(weight_shape, _FLOATS[self.dtype])
         if weight.size:
             bytes_of = weight.reshape(-1).view(np.uint8)
             for n in range(items):
@@ -402,7 +409,7 @@ cdef class Network:
                           &bytes_of[0] + n * layer.depth * layer.columns * itemsize)
         if layer.bias == NULL:
             return weight, None
-        bias = _empty((self.leading if layer.bias_item else ()) + (layer.columns,), _FLOATS[self.dtype])
+        bias = _empty(bias_shape, _FLOATS[self.dtype])
         if bias.size:
             bytes_of = bias.reshape(-1).view(np.uint8)
             memcpy(&bytes_of[0], layer.bias, bytes_of.shape[0])
@@ -419,7 +426,7 @@ cdef class Network:
         cdef fi_network_job job
         cdef strided a
         cdef int i
-        cdef int64_t rows = 1, stride
+        cdef int64_t rows = 1, items = 1
         cdef bint shared = True
         cdef int population = <int>len(self.leading)
         cdef int64_t columns = self.outputs
@@ -442,26 +449,25 @@ cdef class Network:
                     elif a.strides[i] != rows * job.x_row:
                         return None
                     rows *= a.shape[i]
-                shape = shape_of(rows, columns, a.ndim == 1) if a.ndim <= 2 else x.shape[:-1] + (columns,)
+                shape = shape_of(rows, columns, a.ndim == 1)
+                if a.ndim > 2:
+                    shape = tuple([a.shape[i] for i in range(a.ndim - 1)]) + (columns,)
             else:
                 if a.ndim >= 2:
                     rows, job.x_row = a.shape[a.ndim - 2], a.strides[a.ndim - 2]
                     for i in range(a.ndim - 2):
                         shared = shared and a.shape[i] == 1
                     if not shared:
-                        if x.shape[:-2] != self.leading:
+                        if tuple([a.shape[i] for i in range(a.ndim - 2)]) != self.leading:
                             return None
-                        stride = 0
                         for i in range(a.ndim - 3, -1, -1):
                             if a.shape[i] == 1:
                                 continue
-                            if stride == 0:
+                            if items == 1:
                                 job.x_item = a.strides[i]
-                                stride = a.strides[i] * a.shape[i]
-                            elif a.strides[i] != stride:
+                            elif a.strides[i] != items * job.x_item:
                                 return None
-                            else:
-                                stride *= a.shape[i]
+                            items *= a.shape[i]
                     elif a.ndim - 2 > population:
                         return None
                 shape = self.leading + shape_of(rows, columns, a.ndim == 1)
@@ -480,12 +486,12 @@ cdef class Network:
             if count * a.itemsize >= LARGE_RESULT:
                 return None
             out = _empty(shape, _FLOATS[dtype])
-        elif out.shape != shape:
+        elif not isinstance(out, _ndarray) or out.shape != shape:
             return None
-        if not open_array(out, &o, &dtype):
+        if not open_array(out, &o, &dtype, PyBUF_WRITABLE):
             return None
         try:
-            if o.view.readonly or not c_contiguous(&o) or not apart(&o, a):
+            if o.view.len != count * o.itemsize or not c_contiguous(&o) or not apart(&o, a):
                 return None
             if count == 0:
                 return out

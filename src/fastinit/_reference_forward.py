@@ -369,3 +369,19 @@ def activate(x: Reals, name: str, parameter: float | None = None) -> Reals:
         if default is None:
             return function(w, x)
         return function(w, x, w.real(default if parameter is None else parameter))
+
+
+# ---- dense layers ----
+
+
+def dense(x: Reals, weight: Reals, bias: Reals | None = None) -> Reals:
+    """x weight + bias with the shapes of matmul: for every element one chain of fma over ascending k, from +0."""
+    w, rows = WIDTHS[x.dtype], np.atleast_2d(x)
+    items = np.broadcast_shapes(rows.shape[:-2], weight.shape[:-2])
+    total: Reals = np.zeros((*items, rows.shape[-2], weight.shape[-1]), w.real)
+    with np.errstate(all="ignore"):
+        for k in range(rows.shape[-1]):
+            total = w.fma(rows[..., k, None], weight[..., None, k, :], total)
+        if bias is not None:
+            total = total + (bias if bias.ndim == 1 else bias[..., None, :])
+    return total[..., 0, :] if x.ndim == 1 else total

@@ -519,8 +519,8 @@ def check_dense(x: Any, weight: Any, bias: Any, transpose_weight: bool) -> tuple
                 f"Received: bias of shape {bias.shape}, weight of shape {weight.shape}"
             )
     shape = (*leading, *x.shape[-2:-1], weight.shape[outputs])
-    if len(shape) > 32:
-        raise ValueError(f"the result must have at most 32 axes. {received}")
+    if max(len(shape), weight.ndim) > 32:
+        raise ValueError(f"arrays must have at most 32 axes, and so must the result. {received}")
     return dtype, shape
 
 
@@ -554,6 +554,8 @@ def check_mlp(arrays: Sequence[tuple[Any, Any]]) -> tuple[DType, tuple[int, ...]
         _check_like(f"{name}: weight", weight, dtype, "the first weight")
         if weight.ndim < 2:
             raise ValueError(f"`{name}: weight` must have at least two axes, (..., in, out). Received: {weight.shape}")
+        if weight.ndim > 32:
+            raise ValueError(f"`{name}: weight` must have at most 32 axes. Received: {weight.ndim}")
         if width is not None and weight.shape[-2] != width:
             raise ValueError(
                 f"`{name}: weight` must have as many inputs as the layer before has outputs. "
@@ -580,6 +582,8 @@ def check_mlp(arrays: Sequence[tuple[Any, Any]]) -> tuple[DType, tuple[int, ...]
 def check_network_input(x: Any, dtype: DType, inputs: int, outputs: int, leading: tuple[int, ...]) -> tuple[int, ...]:
     """The shape of a network's result."""
     _check_like("x", x, dtype, "the network")
+    if x.ndim > 32:
+        raise ValueError(f"`x` must have at most 32 axes. Received: {x.ndim}")
     if x.ndim < 1 or x.shape[-1] != inputs:
         raise ValueError(f"`x` must be (..., {inputs}), as the first layer has {inputs} inputs. Received: {x.shape}")
     if not leading:
@@ -596,12 +600,12 @@ def check_network_input(x: Any, dtype: DType, inputs: int, outputs: int, leading
     return (*leading, *x.shape[-2:-1], outputs)
 
 
-def check_update(name: str, new: Any, old: np.ndarray | None) -> None:
-    if old is None:
+def check_update(name: str, new: Any, dtype: DType, shape: tuple[int, ...] | None) -> None:
+    if shape is None:
         raise ValueError(f"`{name}` must be None for a layer without one. Received: {type(new).__name__}")
-    if check_real_array(name, new).numpy != old.dtype or new.shape != old.shape:
+    if check_real_array(name, new) is not dtype or new.shape != shape:
         raise ValueError(
-            f"`{name}` must be like the one it replaces, {old.dtype} of shape {old.shape}. "
+            f"`{name}` must be like the one it replaces, {dtype.numpy} of shape {shape}. "
             f"Received: {new.dtype} of shape {new.shape}"
         )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
@@ -95,7 +96,7 @@ def dense(
     (2, 1, 3)
     """
     kind, parameter = resolve(activation)
-    if type(activation) is tuple:
+    if isinstance(activation, tuple):
         check_activation_parameter(activation[0], parameter, check_real_array("x", x))
     limit = thread_limit if threads is None else check_threads(threads)
     result = _kernels.dense(x, weight, bias, kind, parameter, out, transpose_weight, limit)
@@ -105,9 +106,8 @@ def dense(
     # Either an argument is wrong, or something has to be allocated or copied first.
     dtype, shape = check_dense(x, weight, bias, transpose_weight)
     out = _checked_out(out, dtype, shape, x=x, weight=weight, bias=bias)
-    x, weight = np.array(x, order="C"), np.array(weight, order="C")
-    bias = None if bias is None else np.array(bias, order="C")
-    return _written(_kernels.dense(x, weight, bias, kind, parameter, out, transpose_weight, limit))
+    own_bias = None if bias is None else _own(bias)
+    return _written(_kernels.dense(_own(x), _own(weight), own_bias, kind, parameter, out, transpose_weight, limit))
 
 
 def _written(out: np.ndarray | None) -> np.ndarray:
@@ -190,7 +190,7 @@ class MLP:
         described = []
         for layer in given:
             kind, parameter = resolve(layer.activation)
-            if type(layer.activation) is tuple:
+            if isinstance(layer.activation, tuple):
                 check_activation_parameter(layer.activation[0], parameter, dtype)
             bias = None if layer.bias is None else _own(layer.bias)
             described.append((_own(layer.weight), bias, kind, parameter))
@@ -217,7 +217,7 @@ class MLP:
         """
         check_as_many(weights, biases)
         activations = [activation] * (len(weights) - 1) + [output_activation]
-        return cls(zip(weights, biases or [None] * len(weights), activations, strict=True))
+        return cls(zip(weights, [None] * len(weights) if biases is None else biases, activations, strict=True))
 
     def __call__(self, x: np.ndarray, out: np.ndarray | None = None, *, threads: Any = None) -> np.ndarray:
         """Run x, of shape (in,), (batch, in) or (..., batch, in), through all layers."""
@@ -230,7 +230,7 @@ class MLP:
         out = _checked_out(out, self._dtype, shape, x=x)
         if leading and x.ndim > 2:
             x = np.broadcast_to(x, leading + x.shape[-2:])
-        return _written(self._network.run(np.array(x, order="C"), out, limit))
+        return _written(self._network.run(_own(x), out, limit))
 
     def update(self, index: int, weight: np.ndarray | None = None, bias: np.ndarray | None = None) -> None:
         """Copy new values into a layer, in place; None leaves the old ones.
@@ -247,10 +247,9 @@ class MLP:
         array([1., 2.])
         """
         index = check_position(index, len(self._activations))
-        old = self._network.get(index)
-        for name, new, array in (("weight", weight, old[0]), ("bias", bias, old[1])):
+        for name, new, shape in zip(("weight", "bias"), (weight, bias), self._network.shapes[index], strict=True):
             if new is not None:
-                check_update(name, new, array)
+                check_update(name, new, self._dtype, shape)
         self._network.set(index, None if weight is None else _own(weight), None if bias is None else _own(bias))
 
     @property
@@ -261,7 +260,7 @@ class MLP:
     @property
     def num_parameters(self) -> int:
         """Elements of all weights and biases."""
-        return sum(array.size for layer in self.layers for array in layer[:2] if array is not None)
+        return sum(math.prod(shape) for pair in self._network.shapes for shape in pair if shape is not None)
 
     @property
     def dtype(self) -> np.dtype:
@@ -273,10 +272,9 @@ class MLP:
 
     def __repr__(self) -> str:
         steps = [str(self._network.inputs)]
-        for layer in self.layers:
-            name = layer.activation
-            name = "linear" if name is None else name if isinstance(name, str) else f"{name[0]}({name[1]})"
-            steps.append(f"{layer.weight.shape[-1]} {name}")
+        for name, (weight, _) in zip(self._activations, self._network.shapes, strict=True):
+            word = "linear" if name is None else name if isinstance(name, str) else f"{name[0]}({name[1]})"
+            steps.append(f"{weight[-1]} {word}")
         population = f"population {self._network.leading}, " if self._network.leading else ""
         return f"MLP({' -> '.join(steps)}, {population}{self.dtype}, {self.num_parameters} parameters)"
 

@@ -1,4 +1,4 @@
-/* Fills buffers through the interface of fastinit.h and prints a hash of each: the kernels without Python,
+/* Fills buffers, and multiplies matrices, through the interface of fastinit.h and prints a hash of each: the kernels without Python,
  * for machines that only an emulator offers. test_native.py compiles, feeds and judges it.
  *
  *     harness            one line per instruction set: its name, compiled in (0 or 1), runnable (0 or 1)
@@ -8,16 +8,23 @@
  *     law dtype a b c d philox key stream rows columns row_start row_stop column_start column_stop
  *     law dtype a b c d given count word ...
  *     law dtype a b c d orthogonal key stream rows columns first_column last_column number pairs transposed gain
+ *     dense dtype activation parameter rows depth columns transposed threads
+ *     network dtype rows count width { activation width } ...
  * The law is `words` (a to d unused), `uniform` (low, high), `symmetric_uniform` (limit) or `normal` (mean,
  * std, lower, upper; standard for `orthogonal`); a to d are C's floating constants or inf; key, stream and words are hexadecimal; count
  * is a multiple of FI_WORDS_PADDING. Or it is `activate` (the activation's code, its parameter, columns, d
  * unused), applied in place to given values, as many words as there may be; all NaNs are made one.
+ *
+ * A product, and layer i of a network, is made of normal values: x under key 1, weight under key 2 + 2 i, bias under
+ * key 3 + 2 i. `transposed` is 1 for a weight (columns, depth). An activation is its number in fi_activation;
+ * between the layers of a network they take no parameter.
  *
  * The hash is 64-bit FNV-1a over the values' bytes: h = 0xCBF29CE484222325, then for each byte
  * h = (h ^ byte) * 0x100000001B3 mod 2^64.
  */
 #include <fenv.h>
 #include <inttypes.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -172,6 +179,136 @@ static uint64_t hash_of_orthogonal(const fi_plan *plan)
     return hash;
 }
 
+/* ---- products ---- */
+
+static void *normal(fi_dtype dtype, uint64_t key, int64_t count)
+{
+    fi_plan plan;
+    fi_plan_normal(&plan, dtype, 0, 1, -INFINITY, INFINITY);
+    fi_job job = {&plan, {key, 0, 0}, .ndim = 1, .shape = {count}, .stop = {count}};
+    job.out = allocate((size_t)count * fi_itemsize(dtype) + 1);
+    fi_fill(&job, 1, 1);
+    return job.out;
+}
+
+/* Workspace that begins on a cache line, and behind which nothing may be written. */
+static unsigned char *workspace_of(size_t bytes)
+{
+    unsigned char *memory = aligned_alloc(64, bytes + 64);
+    if (!memory)
+        fail("no memory", "");
+    memset(memory, 0xA5, bytes + 64);
+    return memory;
+}
+
+static void check_workspace(unsigned char *memory, size_t bytes)
+{
+    for (size_t i = 0; i < 64; i++)
+        if (memory[bytes + i] != 0xA5)
+            fail("written behind the workspace", "");
+    free(memory);
+}
+
+static uint64_t hash_of_product(void)
+{
+    char dtype[16];
+    int activation, transposed, threads;
+    fi_dense_job job = {.ndim = 0};
+    if (scanf("%15s %d %lf", dtype, &activation, &job.parameter) != 3 ||
+        scanf("%" SCNd64 " %" SCNd64 " %" SCNd64, &job.rows, &job.depth, &job.columns) != 3 ||
+        scanf("%d %d", &transposed, &threads) != 2 || activation < 0 || activation >= FI_ACTIVATION_COUNT)
+        fail("a product that is none", "");
+    job.dtype = dtype_of(dtype);
+    job.activation = (fi_activation)activation;
+    job.x_row = job.depth;
+    job.weight_row = transposed ? 1 : job.columns;
+    job.weight_column = transposed ? job.depth : 1;
+    void *const x = normal(job.dtype, 1, job.rows * job.depth);
+    void *const weight = normal(job.dtype, 2, job.depth * job.columns);
+    void *const bias = normal(job.dtype, 3, job.columns);
+    const size_t bytes = (size_t)(job.rows * job.columns) * fi_itemsize(job.dtype);
+    job.x = x;
+    job.weight = weight;
+    job.bias = bias;
+    job.out = allocate(bytes);
+    fi_dense_plan plan;
+    fi_plan_dense(&job, threads, &plan);
+    unsigned char *const workspace = workspace_of(plan.workspace);
+    fi_dense(&job, &plan, plan.workspace ? workspace : 0);
+    check_workspace(workspace, plan.workspace);
+    const uint64_t hash = fnv1a(job.out, bytes);
+    free(job.out);
+    free(bias);
+    free(weight);
+    free(x);
+    return hash;
+}
+
+#define MOST_LAYERS 8
+
+static uint64_t hash_of_network(void)
+{
+    char dtype[16];
+    int64_t width;
+    fi_layer layers[MOST_LAYERS];
+    void *strips[MOST_LAYERS], *biases[MOST_LAYERS];
+    fi_network_job job = {.layers = layers, .items = 1};
+    if (scanf("%15s %" SCNd64 " %d %" SCNd64, dtype, &job.rows, &job.count, &width) != 4 || job.count < 1 ||
+        job.count > MOST_LAYERS)
+        fail("a network that is none", "");
+    job.dtype = dtype_of(dtype);
+    job.x_row = width;
+    void *const x = normal(job.dtype, 1, job.rows * width);
+    for (int i = 0; i < job.count; i++) {
+        int activation;
+        const int64_t depth = width;
+        if (scanf("%d %" SCNd64, &activation, &width) != 2 || activation < 0 || activation >= FI_ACTIVATION_COUNT)
+            fail("a layer that is none", "");
+        void *const weight = normal(job.dtype, 2 + 2 * (uint64_t)i, depth * width);
+        biases[i] = normal(job.dtype, 3 + 2 * (uint64_t)i, width);
+        strips[i] = allocate((size_t)(fi_packed_size(depth, width) + FI_PACKED_SLACK) * fi_itemsize(job.dtype));
+        fi_pack(job.dtype, weight, width, 1, depth, width, strips[i]);
+        free(weight);
+        layers[i] = (fi_layer){depth, width, strips[i], 0, biases[i], 0, (fi_activation)activation, 0};
+    }
+    const size_t bytes = (size_t)(job.rows * width) * fi_itemsize(job.dtype);
+    job.x = x;
+    job.out = allocate(bytes);
+    fi_network_plan plan;
+    fi_plan_network(&job, 1, &plan);
+    unsigned char *const workspace = workspace_of(plan.workspace);
+    fi_network(&job, &plan, plan.workspace ? workspace : 0);
+    check_workspace(workspace, plan.workspace);
+    const uint64_t hash = fnv1a(job.out, bytes);
+    for (int i = 0; i < job.count; i++) {
+        free(strips[i]);
+        free(biases[i]);
+    }
+    free(job.out);
+    free(x);
+    return hash;
+}
+
+/* ---- rows ---- */
+
+static uint64_t hash_of_fill(const char *law)
+{
+    char dtype[16], origin[16];
+    double a[4];
+    if (scanf("%15s %lf %lf %lf %lf %15s", dtype, &a[0], &a[1], &a[2], &a[3], origin) != 6)
+        fail("a row that is none", "");
+    if (strcmp(law, "activate") == 0)
+        return hash_of_activation(dtype_of(dtype), a);
+    const fi_plan plan = plan_of(law, dtype_of(dtype), a);
+    if (strcmp(origin, "philox") == 0)
+        return hash_from_philox(&plan);
+    if (strcmp(origin, "given") == 0)
+        return hash_from_given(&plan);
+    if (strcmp(origin, "orthogonal") == 0)
+        return hash_of_orthogonal(&plan);
+    fail("no such origin of values: ", origin);
+}
+
 static void list_isas(void)
 {
     for (int i = 0; i < fi_isa_count(); i++)
@@ -191,9 +328,7 @@ static void use_isa(const char *name)
 
 int main(int argc, char **argv)
 {
-    char law[32], dtype[16], origin[16];
-    double a[4];
-    int fields;
+    char law[32];
 
     if (argc < 2) {
         list_isas();
@@ -203,26 +338,13 @@ int main(int argc, char **argv)
     /* A caller's own rounding mode must change no bit, and be there again afterwards. */
     if (fesetround(FE_UPWARD) != 0)
         fail("no rounding upward", "");
-    while ((fields = scanf("%31s %15s %lf %lf %lf %lf %15s", law, dtype, &a[0], &a[1], &a[2], &a[3], origin)) == 7) {
-        uint64_t hash;
-        if (strcmp(law, "activate") == 0) {
-            hash = hash_of_activation(dtype_of(dtype), a);
-        } else {
-            const fi_plan plan = plan_of(law, dtype_of(dtype), a);
-            if (strcmp(origin, "philox") == 0)
-                hash = hash_from_philox(&plan);
-            else if (strcmp(origin, "given") == 0)
-                hash = hash_from_given(&plan);
-            else if (strcmp(origin, "orthogonal") == 0)
-                hash = hash_of_orthogonal(&plan);
-            else
-                fail("no such origin of values: ", origin);
-        }
+    while (scanf("%31s", law) == 1) {
+        const uint64_t hash = strcmp(law, "dense") == 0     ? hash_of_product()
+                              : strcmp(law, "network") == 0 ? hash_of_network()
+                                                            : hash_of_fill(law);
         printf("%016" PRIx64 "\n", hash);
         if (fegetround() != FE_UPWARD)
             fail("the rounding mode was not put back", "");
     }
-    if (fields != EOF)
-        fail("a row that is none", "");
     return 0;
 }

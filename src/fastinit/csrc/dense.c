@@ -11,7 +11,7 @@
 #define PACKED_ROWS 128
 #define PACKED_BYTES (1 << 20)
 
-/* Columns of one piece, so that the strips of one block stay in the second-level cache. */
+/* Columns of one piece, so that the strips of one block stay in the second-level cache; of these, whole strips. */
 #define MOST_COLUMNS 512
 
 typedef struct {
@@ -41,7 +41,7 @@ void fi_plan_dense(const fi_dense_job *job, int threads, fi_dense_plan *plan)
     plan->items = items;
     plan->packs = job->weight_column != 1 || (job->rows >= PACKED_ROWS && job->depth * job->columns * itemsize >= PACKED_BYTES);
     plan->row_chunk = job->rows;
-    plan->column_chunk = least(round_up(job->columns, strip), MOST_COLUMNS);
+    plan->column_chunk = least(round_up(job->columns, strip), MOST_COLUMNS / strip * strip);
     if (threads > 1 && items < 4 * (int64_t)threads) {
         /* By columns where every piece packs its strips, else by rows as far as they go. */
         const int64_t wanted = (4 * (int64_t)threads + items - 1) / items;

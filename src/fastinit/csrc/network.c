@@ -36,8 +36,9 @@ void fi_plan_network(const fi_network_job *job, int threads, fi_network_plan *pl
     int64_t chunk = MOST_ROWS;
     if (plan->widest > 0)
         chunk = least(chunk, BETWEEN_BYTES / (plan->widest * itemsize) / tile_rows * tile_rows);
-    if (threads > 1 && job->items < 2 * (int64_t)threads)
-        chunk = least(chunk, round_up((job->rows + 2 * threads - 1) / (2 * threads), tile_rows));
+    const int64_t wanted = 2 * (int64_t)threads;
+    if (threads > 1 && job->items < wanted)
+        chunk = least(chunk, round_up((job->rows + wanted - 1) / wanted, tile_rows));
     if (chunk < LEAST_ROWS)
         chunk = LEAST_ROWS;
     plan->row_chunk = least(chunk, job->rows);

@@ -11,13 +11,13 @@
 #undef TILE_COLUMNS
 #undef BLOCK_COLUMNS
 #define TILE_COLUMNS (FI_TILE_VECTORS * REAL_LANES)
-#define BLOCK_COLUMNS ((int64_t)(BLOCK_BYTES / sizeof(real)))
+#define BLOCK_COLUMNS ((int64_t)(BLOCK_BYTES / sizeof(real)) / TILE_COLUMNS * TILE_COLUMNS)
 
 #ifndef TILE_ROWS
 #define TILE_ROWS FI_TILE_ROWS
 /* A block is as much of a matrix as stays in the second-level cache beside the others' blocks. */
 #define BLOCK_ROWS 120   /* of the left-hand matrix and of the output */
-#define BLOCK_BYTES 2048 /* of a row of the right-hand matrix: whole strips */
+#define BLOCK_BYTES 2048 /* of a row of the right-hand matrix; of these, whole strips */
 
 /* The shapes of a tile: so many rows of so many strips, as many sums as registers hold; 0 stands for a strip
  * of a single vector. */
