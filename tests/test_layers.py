@@ -127,3 +127,12 @@ def test_everything_public_is_exported_and_documented() -> None:
         if callable(thing):
             assert thing.__doc__, name
             assert ">>> " in thing.__doc__, name
+
+
+def test_a_source_distribution_holds_all_that_builds() -> None:
+    lines = (ROOT / "MANIFEST.in").read_text().splitlines()
+    (patterns,) = (line.split()[2:] for line in lines if line.startswith("recursive-include src/fastinit "))
+    left_out = {".so", ".pyc"}
+    for path in PACKAGE.rglob("*"):
+        if path.is_file() and path.suffix not in left_out:
+            assert any(path.match(pattern) for pattern in patterns), path

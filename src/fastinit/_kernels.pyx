@@ -281,7 +281,9 @@ def map_words(Plan plan not None, const uint32_t[::1] words, unsigned char[::1] 
         fi_fill(&job, 1, 1)
 
 
-include "_forward.pxi"
+include "_arrays.pxi"
+include "_dense.pxi"
+include "_network.pxi"
 
 
 def isas():

@@ -17,6 +17,7 @@ from ._validation import (
     check_apart,
     check_as_many,
     check_dense,
+    check_flag,
     check_layers,
     check_mlp,
     check_network_input,
@@ -79,8 +80,9 @@ def dense(
     Every element is the sum over k, from 0 and in ascending order, of the products x[k] weight[k], each added
     by a fused multiply-add: ``fma(x[n - 1], w[n - 1], ... fma(x[0], w[0], 0.0))``. The order is the same for
     every batch size, number of threads and instruction set, and so are the bits. Products with zero are not
-    left out: infinities and NaNs go through. A long chain for a single output (1 x 4096 x 1) is slower than
-    in libraries that split it.
+    left out: infinities and NaNs go through, though not the signs of NaNs. Chains run side by side in a vector's
+    lanes, one for each output: with a few outputs, such as a critic's single one, most lanes are idle, and libraries
+    that split the chain are faster.
 
     For one weight and many calls, `MLP` keeps a packed copy.
 
@@ -98,6 +100,8 @@ def dense(
     kind, parameter = resolve(activation)
     if isinstance(activation, tuple):
         check_activation_parameter(activation[0], parameter, check_real_array("x", x))
+    if type(transpose_weight) is not bool:
+        transpose_weight = check_flag("transpose_weight", transpose_weight)
     limit = thread_limit if threads is None else check_threads(threads)
     result = _kernels.dense(x, weight, bias, kind, parameter, out, transpose_weight, limit)
     if result is not None:

@@ -32,7 +32,7 @@ static void do_piece(void *context, int64_t piece)
 void fi_activate(fi_dtype dtype, fi_activation kind, double parameter, const void *x, void *out, int64_t rows,
                  int64_t columns, int threads)
 {
-    const int by_rows = kind == FI_SOFTMAX || kind == FI_LOG_SOFTMAX;
+    const int by_rows = works_on_rows(kind);
     activation job = {fi_current_kernels()->activate[kind][dtype],
                       parameter,
                       x,

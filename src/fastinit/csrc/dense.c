@@ -21,11 +21,6 @@ typedef struct {
 } dense_task;
 
 
-static int works_on_rows(fi_activation activation)
-{
-    return activation == FI_SOFTMAX || activation == FI_LOG_SOFTMAX;
-}
-
 void fi_plan_dense(const fi_dense_job *job, int threads, fi_dense_plan *plan)
 {
     const fi_kernels *kernels = fi_current_kernels();

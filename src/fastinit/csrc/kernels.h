@@ -14,6 +14,12 @@
 typedef void fi_fill_run(const fi_plan *plan, const fi_source *source, uint64_t first, size_t count,
                          void *out);
 
+/* Whether it needs a whole row at once, and so comes after the product instead of within. */
+static inline int works_on_rows(fi_activation activation)
+{
+    return activation == FI_SOFTMAX || activation == FI_LOG_SOFTMAX;
+}
+
 /* out[i] = f(x[i]) for so many floats or doubles; one whole row for those that work on rows. `out` is x or
  * apart from it. Activations without a parameter ignore it. */
 typedef void fi_activate_run(double parameter, const void *x, void *out, size_t count);

@@ -67,7 +67,7 @@ static void run_item(const fi_network_job *job, const fi_network_plan *plan, int
     product.x_row = job->x_row;
     for (int i = 0; i < job->count; i++) {
         const fi_layer *layer = &job->layers[i];
-        const int on_rows = layer->activation == FI_SOFTMAX || layer->activation == FI_LOG_SOFTMAX;
+        const int on_rows = works_on_rows(layer->activation);
         product.depth = layer->depth;
         product.columns = layer->columns;
         product.weight = at(layer->strips, item * layer->strips_item, itemsize);

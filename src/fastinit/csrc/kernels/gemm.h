@@ -254,7 +254,26 @@ static void REAL(product)(const fi_product *p)
     } while (k < p->depth);
 }
 
-/* A few rows of a strip: copied a vector at a time where the columns lie side by side. */
+/* REAL_LANES columns that each lie in one piece become as many rows of a strip. */
+static inline void REAL(pack_square)(const real *from, ptrdiff_t column, real *to)
+{
+    vr x[REAL_LANES];
+#pragma GCC unroll 16
+    for (int i = 0; i < REAL_LANES; i++)
+        x[i] = VR(load)(from + i * column);
+#pragma GCC unroll 4
+    for (int distance = 1; distance < REAL_LANES; distance *= 2)
+#pragma GCC unroll 16
+        for (int i = 0; i < REAL_LANES / 2; i++) {
+            const int j = i / distance * 2 * distance + i % distance; /* without this bit */
+            VR(swap)(&x[j], &x[j + distance], distance);
+        }
+#pragma GCC unroll 16
+    for (int i = 0; i < REAL_LANES; i++)
+        VR(store)(to + i * TILE_COLUMNS, x[i]);
+}
+
+/* A few rows of a strip: by whole vectors where rows or columns lie in one piece. */
 static inline void REAL(pack_rows)(const real *from, ptrdiff_t row, ptrdiff_t column, int64_t rows, int64_t width, real *to)
 {
     if (column == 1 && width == TILE_COLUMNS) {
@@ -264,11 +283,17 @@ static inline void REAL(pack_rows)(const real *from, ptrdiff_t row, ptrdiff_t co
                 __builtin_prefetch(at + ROWS_AT_ONCE * row);
                 VR(store)(to + k * TILE_COLUMNS + v * REAL_LANES, VR(load)(at));
             }
-    } else {
-        for (int64_t i = 0; i < width; i++)
-            for (int64_t k = 0; k < rows; k++)
-                to[k * width + i] = from[i * column + k * row];
+        return;
     }
+    int64_t packed = 0;
+    if (row == 1 && width == TILE_COLUMNS)
+        for (; packed + REAL_LANES <= rows; packed += REAL_LANES)
+            for (int v = 0; v < FI_TILE_VECTORS; v++)
+                REAL(pack_square)(from + v * REAL_LANES * column + packed, column,
+                                  to + packed * TILE_COLUMNS + v * REAL_LANES);
+    for (int64_t i = 0; i < width; i++)
+        for (int64_t k = packed; k < rows; k++)
+            to[k * width + i] = from[i * column + k * row];
 }
 
 /* A matrix into packed strips, some rows of all strips at a time, because a row's elements are neighbours. Behind a

@@ -63,6 +63,20 @@ static inline vf vf_flip_sign(vf x, vu s)
 {
     return _mm256_xor_ps(x, vu_as_f32(vu_and(s, vu_set32(0x80000000u))));
 }
+static inline void vf_swap(vf *a, vf *b, int distance)
+{
+    const vf x = *a, y = *b;
+    if (distance == 1) {
+        *a = _mm256_blend_ps(x, _mm256_moveldup_ps(y), 0xAA);
+        *b = _mm256_blend_ps(_mm256_movehdup_ps(x), y, 0xAA);
+    } else if (distance == 2) {
+        *a = _mm256_shuffle_ps(x, y, 0x44);
+        *b = _mm256_shuffle_ps(x, y, 0xEE);
+    } else {
+        *a = _mm256_permute2f128_ps(x, y, 0x20);
+        *b = _mm256_permute2f128_ps(x, y, 0x31);
+    }
+}
 static inline int vf_any_less(vf a, vf b) { return _mm256_movemask_ps(_mm256_cmp_ps(a, b, _CMP_LT_OQ)) != 0; }
 static inline int vf_all_less(vf a, vf b) { return _mm256_movemask_ps(_mm256_cmp_ps(a, b, _CMP_LT_OQ)) == 0xFF; }
 static inline vf vf_lookup(const float row[32], vu index)
@@ -110,6 +124,12 @@ static inline vd vd_sqrt(vd x) { return _mm256_sqrt_pd(x); }
 static inline vd vd_flip_sign(vd x, vu s)
 {
     return _mm256_xor_pd(x, vu_as_f64(vu_and(s, vu_set64(0x8000000000000000u))));
+}
+static inline void vd_swap(vd *a, vd *b, int distance)
+{
+    const vd x = *a, y = *b;
+    *a = distance == 1 ? _mm256_unpacklo_pd(x, y) : _mm256_permute2f128_pd(x, y, 0x20);
+    *b = distance == 1 ? _mm256_unpackhi_pd(x, y) : _mm256_permute2f128_pd(x, y, 0x31);
 }
 static inline int vd_any_less(vd a, vd b) { return _mm256_movemask_pd(_mm256_cmp_pd(a, b, _CMP_LT_OQ)) != 0; }
 static inline int vd_all_less(vd a, vd b) { return _mm256_movemask_pd(_mm256_cmp_pd(a, b, _CMP_LT_OQ)) == 0xF; }

@@ -64,6 +64,18 @@ static inline vf vf_flip_sign(vf x, vu s)
     vu r = _mm512_ternarylogic_epi32(vf_bits(x), s, vu_set32(0x80000000u), 0x78);
     return vu_as_f32(r);
 }
+static inline void vf_swap(vf *a, vf *b, int distance)
+{
+    const vu lane = _mm512_set_epi32(15, 14, 13, 12, 11, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1, 0);
+    const vu d = vu_set32((uint32_t)distance);
+    const __mmask16 odd = _mm512_test_epi32_mask(lane, d);
+    /* An index of 16 and more is a lane of b. */
+    const vu low = _mm512_mask_add_epi32(lane, odd, lane, _mm512_sub_epi32(vu_set32(16), d));
+    const vu high = _mm512_mask_add_epi32(_mm512_add_epi32(lane, d), odd, lane, vu_set32(16));
+    const vf x = _mm512_permutex2var_ps(*a, low, *b);
+    *b = _mm512_permutex2var_ps(*a, high, *b);
+    *a = x;
+}
 static inline int vf_any_less(vf a, vf b) { return _mm512_cmp_ps_mask(a, b, _CMP_LT_OQ) != 0; }
 static inline int vf_all_less(vf a, vf b) { return _mm512_cmp_ps_mask(a, b, _CMP_LT_OQ) == 0xFFFF; }
 static inline vf vf_lookup(const float row[32], vu index)
@@ -106,6 +118,16 @@ static inline vd vd_flip_sign(vd x, vu s)
 {
     vu r = _mm512_ternarylogic_epi64(vd_bits(x), s, vu_set64(0x8000000000000000u), 0x78);
     return vu_as_f64(r);
+}
+static inline void vd_swap(vd *a, vd *b, int distance)
+{
+    const vu lane = _mm512_set_epi64(7, 6, 5, 4, 3, 2, 1, 0), d = vu_set64((uint64_t)distance);
+    const __mmask8 odd = _mm512_test_epi64_mask(lane, d);
+    const vu low = _mm512_mask_add_epi64(lane, odd, lane, _mm512_sub_epi64(vu_set64(8), d));
+    const vu high = _mm512_mask_add_epi64(_mm512_add_epi64(lane, d), odd, lane, vu_set64(8));
+    const vd x = _mm512_permutex2var_pd(*a, low, *b);
+    *b = _mm512_permutex2var_pd(*a, high, *b);
+    *a = x;
 }
 static inline int vd_any_less(vd a, vd b) { return _mm512_cmp_pd_mask(a, b, _CMP_LT_OQ) != 0; }
 static inline int vd_all_less(vd a, vd b) { return _mm512_cmp_pd_mask(a, b, _CMP_LT_OQ) == 0xFF; }

@@ -64,6 +64,17 @@ static inline vf vf_flip_sign(vf x, vu s)
 {
     return vu_as_f32(veorq_u32(vf_bits(x), vu_and(s, vu_set32(0x80000000u))));
 }
+static inline void vf_swap(vf *a, vf *b, int distance)
+{
+    const vf x = *a, y = *b;
+    if (distance == 1) {
+        *a = vtrn1q_f32(x, y);
+        *b = vtrn2q_f32(x, y);
+    } else {
+        *a = vcombine_f32(vget_low_f32(x), vget_low_f32(y));
+        *b = vcombine_f32(vget_high_f32(x), vget_high_f32(y));
+    }
+}
 static inline int vf_any_less(vf a, vf b) { return vmaxvq_u32(vcltq_f32(a, b)) != 0; }
 static inline int vf_all_less(vf a, vf b) { return vminvq_u32(vcltq_f32(a, b)) != 0; }
 static inline vf vf_lookup(const float row[32], vu index)
@@ -114,6 +125,13 @@ static inline vd vd_sqrt(vd x) { return vsqrtq_f64(x); }
 static inline vd vd_flip_sign(vd x, vu s)
 {
     return vu_as_f64(veorq_u32(vd_bits(x), vu_and(s, vu_set64(0x8000000000000000u))));
+}
+static inline void vd_swap(vd *a, vd *b, int distance)
+{
+    const vd x = *a, y = *b;
+    (void)distance; /* 1: there is no other */
+    *a = vtrn1q_f64(x, y);
+    *b = vtrn2q_f64(x, y);
 }
 static inline int vd_any_less(vd a, vd b) { return vmaxvq_u32(vu_of64(vcltq_f64(a, b))) != 0; }
 static inline int vd_all_less(vd a, vd b) { return vminvq_u32(vu_of64(vcltq_f64(a, b))) != 0; }

@@ -87,6 +87,15 @@ static inline vf vf_flip_sign(vf x, vu s)
     EACH32 b.w[i] ^= s.w[i] & 0x80000000u;
     return vu_as_f32(b);
 }
+static inline void vf_swap(vf *a, vf *b, int distance)
+{
+    for (int i = 0; i < 4; i++)
+        if (i & distance) {
+            const float x = a->f[i];
+            a->f[i] = b->f[i - distance];
+            b->f[i - distance] = x;
+        }
+}
 static inline int vf_any_less(vf a, vf b) { int any = 0; EACH32 any |= a.f[i] < b.f[i]; return any; }
 static inline int vf_all_less(vf a, vf b) { int all = 1; EACH32 all &= a.f[i] < b.f[i]; return all; }
 static inline vf vf_lookup(const float row[32], vu index) { vf r; EACH32 r.f[i] = row[index.w[i] & 31]; return r; }
@@ -151,6 +160,13 @@ static inline vd vd_flip_sign(vd x, vu s)
     vu b = vd_bits(x);
     EACH64 b.w[2 * i + 1] ^= s.w[2 * i + 1] & 0x80000000u;
     return vu_as_f64(b);
+}
+static inline void vd_swap(vd *a, vd *b, int distance)
+{
+    const double x = a->d[1];
+    (void)distance; /* 1: there is no other */
+    a->d[1] = b->d[0];
+    b->d[0] = x;
 }
 static inline int vd_any_less(vd a, vd b) { int any = 0; EACH64 any |= a.d[i] < b.d[i]; return any; }
 static inline int vd_all_less(vd a, vd b) { int all = 1; EACH64 all &= a.d[i] < b.d[i]; return all; }
