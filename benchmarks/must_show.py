@@ -2,8 +2,8 @@
 
     python benchmarks/must_show.py
 
-takes about a minute for each instruction set. Every ratio is the median over rounds in which the two take
-turns, on one processor unless the row says otherwise, in a process of its own.
+takes two or three minutes for each instruction set. Every ratio is the median over rounds in which the two
+take turns, on one processor unless the row says otherwise, in a process of its own.
 """
 
 from __future__ import annotations
