@@ -8,6 +8,7 @@ from pytest_benchmark.fixture import BenchmarkFixture
 LIBRARIES = dict(networks.LIBRARIES, fastinit=networks.by_fastinit_dense)
 
 
+@pytest.mark.benchmark(max_time=0.1)
 @pytest.mark.parametrize("activation", networks.ACTIVATIONS)
 @pytest.mark.parametrize("size", networks.DENSE + networks.FEW_ROWS, ids="{0[0]}x{0[1]}x{0[2]}".format)
 @pytest.mark.parametrize("library", libraries.installed(list(LIBRARIES)))
@@ -17,5 +18,5 @@ def test_dense(benchmark: BenchmarkFixture, library: str, size: tuple[int, int, 
     job = networks.checked(LIBRARIES[library](layer, x), layer, x)
     benchmark.group = f"dense {rows}x{depth}x{columns} {activation}"
     benchmark.name = library
-    benchmark.extra_info["flop"] = 2 * rows * depth * columns
     benchmark(job)
+    networks.note_latency(benchmark, 2 * rows * depth * columns)

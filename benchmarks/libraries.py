@@ -221,7 +221,7 @@ def installed(names: list[str]) -> list[str]:
 
 
 def versions() -> dict[str, str]:
-    names = ("numpy", "scipy", "torch", "jax", "mkl_random", "ml_dtypes", "onnxruntime")
+    names = ("numpy", "scipy", "torch", "jax", "mkl_random", "ml_dtypes", "onnx", "onnxruntime")
     found = {}
     for name in names:
         try:

@@ -2,8 +2,8 @@
 
     python benchmarks/must_show.py
 
-takes about a minute for each instruction set. Every ratio is the median over rounds in which the two take
-turns, on one processor unless the row says otherwise, in a process of its own.
+takes two or three minutes for each instruction set. Every ratio is the median over rounds in which the two
+take turns, on one processor unless the row says otherwise, in a process of its own.
 """
 
 from __future__ import annotations
@@ -34,22 +34,33 @@ LARGE = 1 << 26
 TITLES = {"avx512": "AVX-512", "avx2": "AVX2", "neon": "NEON"}
 # The targets are those of AVX-512; AVX2 has one of its own.
 AVX2_TARGETS = {"he_normal vs NumPy idiom": 12.0}
-ROWS = ["isa", "row", "target", "at_least", "measured", "fastinit_ns", "other_ns"]
+ROWS = ["isa", "row", "target", "at_least", "measured", "fastinit_ns", "other_ns", "per"]
 
-# The rows of a section: text, target, whether the target is a least or a most, ratio, and ns per value of both.
-Row = tuple[str, float, bool, float, float, float]
+# The rows of a section: text, target, whether the target is a least or a most, ratio, ns of both, and per what.
+Row = tuple[str, float, bool, float, float, float, str]
 Job = Callable[[], Any]
 
 
 def compare(
-    what: str, target: float, jobs: Mapping[str, Job], values: int, *, faster: bool, seconds: float, threads: int = 1
+    what: str,
+    target: float,
+    jobs: Mapping[str, Job],
+    values: int,
+    *,
+    faster: bool,
+    seconds: float,
+    threads: int = 1,
+    per: str = "",
 ) -> Row:
-    """Of two jobs, ours first: how many times faster it is, or how many times the other's time it takes."""
+    """Of two jobs, ours first: how many times faster it is, or how many times the other's time it takes.
+
+    `values` is how many values a job makes, or 1 to count it as one call.
+    """
     times = interleaved(jobs, threads=threads, seconds=seconds, fewest=5, most=101)
     ours, theirs = times.values()
     measured = ratio(theirs, ours) if faster else ratio(ours, theirs)
     per_value = [float(np.median(t)) / values * 1e9 for t in (ours, theirs)]
-    return what, target, faster, measured, *per_value
+    return what, target, faster, measured, *per_value, per or ("value" if values > 1 else "call")
 
 
 def one_core(seconds: float) -> Iterator[Row]:
@@ -106,7 +117,7 @@ def one_core(seconds: float) -> Iterator[Row]:
     calls = 2000
     jobs = {name: partial(timer.timeit, calls) for name, timer in small.items()}
     what = "he_normal((8, 8), seed=0) vs `standard_normal((8, 8), dtype=f32)`, time of a call"
-    yield compare(what, 1.3, jobs, calls, faster=False, seconds=seconds)
+    yield compare(what, 1.3, jobs, calls, faster=False, seconds=seconds, per="call")
 
 
 def all_cores(seconds: float) -> Iterator[Row]:
@@ -172,10 +183,8 @@ def run_child(task: dict[str, Any]) -> None:
 def table(rows: list[list[Any]]) -> str:
     """The rows as Markdown, the instruction sets side by side."""
     isas = list(dict.fromkeys(row[0] for row in rows))
-    lines = [
-        "| what | target | " + " | ".join(TITLES.get(isa, isa) for isa in isas) + " |",
-        "|---|---|" + "---|" * len(isas),
-    ]
+    titles = [TITLES.get(isa, isa) + ("" if isa == "avx512" else ", no target") for isa in isas]
+    lines = ["| what | target (AVX-512) | " + " | ".join(titles) + " |", "|---|---|" + "---|" * len(isas)]
     for what in dict.fromkeys(row[1] for row in rows):
         found = {row[0]: row for row in rows if row[1] == what}
         _, _, target, at_least, *_ = next(iter(found.values()))
@@ -186,11 +195,12 @@ def table(rows: list[list[Any]]) -> str:
             if isa not in found:
                 cells.append("")
                 continue
-            measured, ours, theirs = found[isa][4:]
+            measured, ours, theirs, per = found[isa][4:]
             wanted = targets.get(isa, measured)
             met = measured >= wanted if at_least else measured <= wanted
             number = f"{measured:.2f}{unit}"
-            cells.append(f"{number if met else f'**{number}**'} ({_short(ours)} / {_short(theirs)} ns)")
+            both = f"{_short(ours)} / {_short(theirs)} ns" + (" per call" if per == "call" else "")
+            cells.append(f"{number if met else f'**{number}**'} ({both})")
         lines.append(f"| {what} | " + " | ".join(cells) + " |")
     return "\n".join(lines)
 
