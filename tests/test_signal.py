@@ -79,7 +79,7 @@ def test_the_numbers_are_those_of_propagate(capsys: pytest.CaptureFixture[str]) 
         (["--init", "zeros:1"], "given as zeros, without a number"),
         (["--init", "constant"], "given as constant:value"),
         (["--init", "normal:-1"], "`std` must be finite"),
-        (["--activation", "magic"], "`activation` must be one of"),
+        (["--activation", "magic"], "an activation must be one of"),
         (["--activation", "elu:x"], "must be a number"),
         (["--batch", "0"], "must be an integer >= 1"),
         (["--seed", "-1"], "[0, 2**64)"),
