@@ -96,7 +96,8 @@ def test_the_limits_of_softplus() -> None:
 
 
 def test_the_textbook_values() -> None:
-    assert fastinit.gain("relu") == math.sqrt(2)
+    assert fastinit.gain("relu") == fastinit.gain("leaky_relu", 0) == fastinit.gain("elu", 0) == math.sqrt(2)
+    assert fastinit.gain("leaky_relu", 1) == 1
     assert fastinit.gain("linear") == 1
     assert abs(fastinit.gain("selu") - 1) < 1e-15
     assert fastinit.gain("tanh") == pytest.approx(1.5925374, rel=1e-7)

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 import fastinit
-from fastinit import MLP, _slopes, activate, propagation
+from fastinit import MLP, _plot, _slopes, activate, propagation
 from fastinit._activation import PARAMETERS
 from fastinit._report import judge
 
@@ -345,6 +345,33 @@ def test_the_figure(initializer: Any, tmp_path: Path) -> None:
     assert [ax.get_yscale() for ax in figure.axes] == ["log", "log"]
     again = report.plot(figure.axes)
     assert again is figure
+
+
+def test_a_figure_on_own_axes(tmp_path: Path) -> None:
+    pytest.importorskip("matplotlib")
+    from matplotlib.colors import same_color
+    from matplotlib.figure import Figure
+
+    report = fastinit.propagate([20, 30, 30, 10], initializer="zeros")
+    for shape, labels in (((1, 2), ["layer", "layer"]), ((2, 1), ["", "layer"])):
+        axes = Figure().subplots(*shape)
+        report.plot(axes)
+        assert [ax.get_xlabel() for ax in axes] == labels
+        legend = axes[0].get_legend()
+        (healthy,) = legend.get_patches()
+        assert not same_color(healthy.get_edgecolor(), healthy.get_facecolor())
+
+
+def test_markers_are_not_those_beyond_the_scale() -> None:
+    assert not set(_plot._MARKERS) & set("v^")
+
+
+def test_a_figures_file_is_checked(tmp_path: Path) -> None:
+    pytest.importorskip("matplotlib")
+    with pytest.raises(ValueError, match="must end in one of"):
+        fastinit.propagate([2, 2]).plot(tmp_path / "signal.txt")
+    with pytest.raises(ValueError, match="a folder that exists"):
+        fastinit.propagate([2, 2]).plot(tmp_path / "no" / "signal.png")
 
 
 def test_a_figure_needs_two_axes() -> None:

@@ -96,12 +96,19 @@ def gain(activation: Activation, param: float | None = None, convention: str | N
             return _TORCH[name]
     if name == "softplus":
         return _softplus_gain(value)
-    # Not by squares, which overflow.
     if name == "leaky_relu":
-        return math.sqrt(2.0) / math.hypot(1.0, value)
+        return _inverse_norm(0.5, 0.5, value)
     if name == "elu":
-        return 1.0 / math.hypot(math.sqrt(0.5), math.sqrt(ELU_BELOW_ZERO) * value)
+        return _inverse_norm(0.5, ELU_BELOW_ZERO, value)
     return _ALWAYS[name] if name in _ALWAYS else GAINS[name]
+
+
+def _inverse_norm(a: float, b: float, x: float) -> float:
+    """1 / sqrt(a + b x²), of operations that round alike everywhere (hypot is none); x² does not overflow."""
+    size = abs(x)
+    if size <= 1.0:
+        return math.sqrt(1.0 / (a + b * (size * size)))
+    return math.sqrt(1.0 / (a / size / size + b)) / size
 
 
 def _softplus_gain(beta: float) -> float:
@@ -118,4 +125,4 @@ def _softplus_gain(beta: float) -> float:
     t = np.log1p(np.exp(-beta * z))
     density = np.exp(-0.5 * z * z) / math.sqrt(2.0 * math.pi)
     rest = float((weights * half * (beta * z + t) * t * density).sum())
-    return beta / math.hypot(math.sqrt(0.5) * beta, math.sqrt(2.0 * rest))
+    return _inverse_norm(0.5, 2.0 * rest, 1.0 / beta) if beta > 1.0 else beta * _inverse_norm(2.0 * rest, 0.5, beta)
