@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable
 
 import mpmath as mp
@@ -53,6 +54,13 @@ def integrated(f: Callable[[mp.mpf], mp.mpf]) -> float:
 
 def test_every_activation_is_integrated_here() -> None:
     assert set(FUNCTIONS) == set(NAMES)
+
+
+def test_the_table_of_the_docstring() -> None:
+    table = re.findall(r"(\w+) +(\d\.\d{16})\b", fastinit.gain.__doc__ or "")
+    assert len(table) > 10
+    for name, value in table:
+        assert fastinit.gain(name) == pytest.approx(float(value), rel=4e-16), name
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -125,4 +125,6 @@ def _softplus_gain(beta: float) -> float:
     t = np.log1p(np.exp(-beta * z))
     density = np.exp(-0.5 * z * z) / math.sqrt(2.0 * math.pi)
     rest = float((weights * half * (beta * z + t) * t * density).sum())
-    return _inverse_norm(0.5, 2.0 * rest, 1.0 / beta) if beta > 1.0 else beta * _inverse_norm(2.0 * rest, 0.5, beta)
+    if beta > 1.0:
+        return 1.0 / math.sqrt(0.5 + 2.0 * rest / beta / beta)
+    return beta / math.sqrt(0.5 * (beta * beta) + 2.0 * rest)

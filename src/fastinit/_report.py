@@ -147,6 +147,8 @@ class Report:
         ------
         ImportError
             Without matplotlib.
+        ValueError
+            If the file's folder does not exist, or matplotlib does not know its ending.
         """
         return draw({self.layers[0].activation: self}, HEALTHY, target)
 
