@@ -11,7 +11,7 @@ downloaded), for every scheme, activation and depth, with several seeds and lear
     docs/choosing/schemes.svg     the accuracies as a figure
     docs/choosing.md              its tables, between the lines that say so
 
-in less than ten minutes on two cores. ``--quick`` trains a few of them in seconds and writes nothing to docs.
+in about seven minutes on two free cores. ``--quick`` trains a few of them in seconds and writes nothing to docs.
 
 The networks are plain NumPy around two calls of fastinit: an initializer, and `dense`. All seeds and rates
 of a combination are stacked along a leading axis and trained together.

@@ -13,7 +13,8 @@ import numpy as np
 import pytest
 
 import fastinit
-from fastinit import MLP, _slopes, activate, propagation
+from fastinit import MLP, _plot, _slopes, activate, propagation
+from fastinit._activation import PARAMETERS
 from fastinit._report import judge
 
 SEEDS = range(10)
@@ -68,6 +69,14 @@ def test_infinities_explode_without_a_warning() -> None:
     assert report.verdict == "exploding"
 
 
+@pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])
+def test_what_is_not_finite_explodes_and_is_not_symmetric(value: float) -> None:
+    broken = (np.full((4, 4), value), None, "tanh")
+    report = fastinit.propagate([broken, (np.eye(4), None, None)])
+    assert [layer.symmetric for layer in report.layers] == [0.0, 0.0]
+    assert [layer.verdict for layer in report.layers] == ["exploding", "exploding"]
+
+
 def test_the_order_of_verdicts() -> None:
     assert judge(1.0, 1.0, 0.0, 0.0) == "healthy"
     assert judge(math.nan, 1.0, 1.0, 0.6) == "symmetric"
@@ -110,7 +119,7 @@ def test_a_unit_is_symmetric_by_weights_and_bias() -> None:
     weight = np.zeros((4, 6))
     weight[0, :2] = 1.0
     distinct = np.arange(6.0)
-    x = np.ones((2, 4))
+    x = np.eye(2, 4)
     assert fastinit.propagate([(weight, None, "tanh")], x).layers[0].symmetric == 1.0
     assert fastinit.propagate([(weight, distinct, "tanh")], x).layers[0].symmetric == 0.0
     weight[0, 0] = 2.0
@@ -122,7 +131,7 @@ def test_a_unit_is_symmetric_by_weights_and_bias() -> None:
 
 @pytest.mark.parametrize(
     ("name", "parameter"),
-    [(name, None) for name in _slopes.NAMES] + [(name, p) for name in _slopes.PARAMETRIC for p in (0.3, 2.0)],
+    [(name, p) for name, default in PARAMETERS.items() for p in ((None,) if default is None else (default, 0.3, 2.0))],
 )
 def test_gradients_are_those_of_finite_differences(name: str, parameter: float | None) -> None:
     activation: Any = name if parameter is None else (name, parameter)
@@ -130,7 +139,7 @@ def test_gradients_are_those_of_finite_differences(name: str, parameter: float |
     z = rng.normal(0.0, 2.0, (50, 7))
     upward = rng.normal(size=z.shape)
     y = activate(z, activation)
-    slopes = _slopes.slope(name, parameter, z, y)
+    slopes = _slopes.slope(name, parameter or 0.0, z, y)
     gradient = _slopes.pull_back(name, y, slopes, upward)
     h = 1e-6
     for unit in range(z.shape[1]):
@@ -140,12 +149,12 @@ def test_gradients_are_those_of_finite_differences(name: str, parameter: float |
         assert gradient[:, unit] == pytest.approx((difference * upward).sum(axis=1), rel=1e-6, abs=1e-7)
 
 
-@pytest.mark.parametrize("name", [name for name in _slopes.NAMES if name not in ("softmax", "log_softmax")])
+@pytest.mark.parametrize("name", [name for name in PARAMETERS if name not in ("softmax", "log_softmax")])
 def test_slopes_far_out(name: str) -> None:
     z = np.array([-1e30, -1e4, -100.0, 100.0, 1e4, 1e30], np.float32)
     y = activate(z, name)
     with np.errstate(all="ignore"):
-        slopes = _slopes.slope(name, None, z, y)
+        slopes = _slopes.slope(name, PARAMETERS[name] or 0.0, z, y)
     assert slopes is not None
     assert slopes.dtype == np.float32
     if name != "exp":
@@ -155,11 +164,11 @@ def test_slopes_far_out(name: str) -> None:
         assert slopes == pytest.approx([flat] * 3 + [0.0 if bounded else straight] * 3, abs=2e-4)
 
 
-@pytest.mark.parametrize("name", [name for name in _slopes.NAMES if name not in ("softmax", "log_softmax")])
+@pytest.mark.parametrize("name", [name for name in PARAMETERS if name not in ("softmax", "log_softmax")])
 def test_nan_has_no_slope(name: str) -> None:
     z = np.array([1.0, math.nan])
     with np.errstate(invalid="ignore"):
-        slopes = _slopes.slope(name, None, z, activate(z, name))
+        slopes = _slopes.slope(name, PARAMETERS[name] or 0.0, z, activate(z, name))
     assert slopes is not None
     assert np.isnan(slopes).tolist() == [False, True]
 
@@ -231,7 +240,7 @@ def test_an_own_initializer_gets_shape_dtype_and_seed() -> None:
         seen.append((shape, kwargs))
         return fastinit.he_normal(shape, **kwargs)
 
-    fastinit.propagate([3, 4, 5], np.ones((2, 3)), initializer=make)
+    fastinit.propagate([3, 4, 5], np.eye(2, 3), initializer=make)
     key = fastinit.Key(0)
     assert seen == [
         ((3, 4), {"dtype": np.dtype("float64"), "seed": key.child("layer", 1)}),
@@ -249,8 +258,13 @@ W = np.ones((3, 2), np.float32)
         (5, {}, TypeError, "an MLP, a list of"),
         ([], {}, ValueError, "at least one layer"),
         ([3], {}, ValueError, "at least two widths"),
-        ([3, 0], {}, ValueError, "a width"),
-        ([3, True], {}, TypeError, r"layer 1 must be \(weight"),
+        ([3, 0], {}, ValueError, "widths in `network` must be ints >= 1"),
+        ([3.0, 2.0], {}, ValueError, "widths in `network` must be ints >= 1"),
+        ([3, True], {}, ValueError, "widths in `network` must be ints >= 1"),
+        (W, {}, TypeError, r"`network`, the first argument, .* Received: an array of shape \(3, 2\)"),
+        ([(W, None, "relu")], {"initializer": "he_normal"}, ValueError, "`initializer` must be left out"),
+        ([(W, None, "relu")], {"activation": "relu"}, ValueError, "`activation` must be left out"),
+        ([(W, None, "relu")], {"activation": None}, ValueError, "`activation` must be left out"),
         ([(W,)], {}, TypeError, r"layer 1 must be \(weight"),
         ([(W, None, "relu"), (W, None, "relu")], {}, ValueError, "weight of layer 2 must have 2 inputs"),
         ([(W.astype(int), None, "relu")], {}, TypeError, "float32 or float64"),
@@ -258,8 +272,12 @@ W = np.ones((3, 2), np.float32)
         ([(W[:0], None, "relu")], {}, ValueError, "at least one input"),
         ([(W, np.ones(3, np.float32), "relu")], {}, ValueError, "bias of layer 1"),
         ([(W, [1.0, 2.0], "relu")], {}, ValueError, "bias of layer 1"),
-        ([(W, None, "sine")], {}, ValueError, "`activation` must be one of"),
-        ([(W, None, ("relu", 1.0))], {}, ValueError, "no parameter"),
+        ([(W, None, "sine")], {}, ValueError, "an activation must be one of"),
+        ([(W, None, ("relu", 1.0))], {}, ValueError, "only the activations"),
+        ([3, 2], {"x": np.zeros((1, 3))}, ValueError, "one row that is not zero.* Received: a spread of 0.0"),
+        ([3, 2], {"x": np.full((7, 3), 0.1)}, ValueError, "rows that differ.* Received: a spread of 0.0"),
+        ([3, 2], {"x": np.eye(3) * 1e300}, ValueError, "finite spread.* Received: a spread of inf"),
+        ([3, 2], {"condition": "no"}, TypeError, "`condition` must be a bool"),
         ([(W, None, "relu"), (np.ones((2, 2)), None, "relu")], {}, TypeError, "dtype of the first"),
         ([3, 2], {"x": np.ones((4, 2))}, ValueError, r"shape \(batch, 3\)"),
         ([3, 2], {"x": np.ones((0, 3))}, ValueError, r"shape \(batch, 3\)"),
@@ -267,7 +285,7 @@ W = np.ones((3, 2), np.float32)
         ([3, 2], {"x": [["a", "b", "c"]]}, TypeError, "`x` must be an array of real numbers"),
         ([3, 2], {"initializer": "magic"}, ValueError, "initializer's name"),
         ([3, 2], {"initializer": lambda shape, **_: np.ones(shape)}, ValueError, "`initializer` must return"),
-        ([3, 2], {"activation": "magic"}, ValueError, "`activation` must be one of"),
+        ([3, 2], {"activation": "magic"}, ValueError, "an activation must be one of"),
         ([3, 2], {"batch": 0}, ValueError, "`batch` must be >= 1"),
         ([3, 2], {"seed": -1}, ValueError, "`seed`"),
     ],
@@ -291,7 +309,7 @@ def test_the_table() -> None:
     for word in ("symmetric:", "saturated:", "exploding, vanishing:", "100", "0.01", "50%"):
         assert word in str(report)
     assert "condition" not in str(fastinit.propagate([20, 30, 10]))
-    assert repr(report) == "<fastinit.Report of 2 layers: healthy>"
+    assert repr(report) == "<fastinit.propagation.Report of 2 layers: healthy>"
 
 
 def test_a_dict_of_columns() -> None:
@@ -327,6 +345,33 @@ def test_the_figure(initializer: Any, tmp_path: Path) -> None:
     assert [ax.get_yscale() for ax in figure.axes] == ["log", "log"]
     again = report.plot(figure.axes)
     assert again is figure
+
+
+def test_a_figure_on_own_axes(tmp_path: Path) -> None:
+    pytest.importorskip("matplotlib")
+    from matplotlib.colors import same_color
+    from matplotlib.figure import Figure
+
+    report = fastinit.propagate([20, 30, 30, 10], initializer="zeros")
+    for shape, labels in (((1, 2), ["layer", "layer"]), ((2, 1), ["", "layer"])):
+        axes = Figure().subplots(*shape)
+        report.plot(axes)
+        assert [ax.get_xlabel() for ax in axes] == labels
+        legend = axes[0].get_legend()
+        (healthy,) = legend.get_patches()
+        assert not same_color(healthy.get_edgecolor(), healthy.get_facecolor())
+
+
+def test_markers_are_not_those_beyond_the_scale() -> None:
+    assert not set(_plot._MARKERS) & set("v^")
+
+
+def test_a_figures_file_is_checked(tmp_path: Path) -> None:
+    pytest.importorskip("matplotlib")
+    with pytest.raises(ValueError, match="must end in one of"):
+        fastinit.propagate([2, 2]).plot(tmp_path / "signal.txt")
+    with pytest.raises(ValueError, match="a folder that exists"):
+        fastinit.propagate([2, 2]).plot(tmp_path / "no" / "signal.png")
 
 
 def test_a_figure_needs_two_axes() -> None:

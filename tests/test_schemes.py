@@ -92,6 +92,20 @@ def test_mup_rates() -> None:
     assert schemes.mup_rate((10, 512), (10, 64), in_axis=1, out_axis=0) == 1 / 8
 
 
+def test_mup_takes_a_bias_for_an_input() -> None:
+    assert schemes.mup_rate((1024,), (64,)) == 1.0
+    assert schemes.mup_rate((1024,), (64,), "sgd") == 16.0
+    assert schemes.mup_rate((12, 1024), (12, 64), "sgd", batch_axis=0) == 16.0
+    assert np.array_equal(schemes.mup((1024,), (64,), std=1.0, seed=3), fastinit.normal((1024,), std=1.0, seed=3))
+    # One axis that is said to be an input's is none.
+    assert schemes.mup_rate((1024,), (64,), in_axis=0, out_axis=()) == 1 / 16
+
+
+def test_mup_rate_knows_its_keywords() -> None:
+    with pytest.raises(TypeError, match="in_axes"):
+        schemes.mup_rate((64, 32), (64, 32), in_axes=1)  # type: ignore[call-arg]
+
+
 def test_mup_is_the_plain_draw_at_the_base() -> None:
     draw = schemes.mup((30, 20), (30, 20), 0.3, seed=1)
     assert np.array_equal(draw, fastinit.normal((30, 20), std=0.3, seed=1))

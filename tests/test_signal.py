@@ -79,12 +79,12 @@ def test_the_numbers_are_those_of_propagate(capsys: pytest.CaptureFixture[str]) 
         (["--init", "zeros:1"], "given as zeros, without a number"),
         (["--init", "constant"], "given as constant:value"),
         (["--init", "normal:-1"], "`std` must be finite"),
-        (["--activation", "magic"], "`activation` must be one of"),
+        (["--activation", "magic"], "an activation must be one of"),
         (["--activation", "elu:x"], "must be a number"),
         (["--batch", "0"], "must be an integer >= 1"),
         (["--seed", "-1"], "[0, 2**64)"),
         (["--init", "dirac"], "`shape` must be"),
-        (["--plot", "missing/folder/signal.png"], "missing/folder"),
+        (["--init", "ones, zeros,ones"], "`init` must name every initializer once. Received: ones twice"),
     ],
 )
 def test_bad_input_is_one_sentence(arguments: list[str], words: str, capsys: pytest.CaptureFixture[str]) -> None:
@@ -94,6 +94,29 @@ def test_bad_input_is_one_sentence(arguments: list[str], words: str, capsys: pyt
     errors = capsys.readouterr().err
     assert words in errors
     assert errors.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("path", "words"),
+    [
+        ("missing/folder/signal.png", "a folder that exists and is writable. Received: missing/folder/signal.png"),
+        ("", "must end in one of"),
+        (".", "must be written to a file"),
+        ("signal", "must end in one of ."),
+        ("signal.txt", "must end in one of ."),
+    ],
+)
+def test_a_bad_file_is_found_before_the_run(
+    path: str, words: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("matplotlib")
+    monkeypatch.setattr(_signal, "propagate", None)
+    with pytest.raises(SystemExit) as exit_:
+        main(["signal", "--widths", "4,3", "--init", "zeros", "--plot", path])
+    assert exit_.value.code == 2
+    out, errors = capsys.readouterr()
+    assert words in errors
+    assert (out, errors.count("\n")) == ("", 1)
 
 
 def test_help_shows_examples(capsys: pytest.CaptureFixture[str]) -> None:

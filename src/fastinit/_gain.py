@@ -7,18 +7,17 @@ from typing import Any
 
 import numpy as np
 
+from ._activation import OF_ROWS, PARAMETERS, Activation
 from ._gain_table import ELU_BELOW_ZERO, GAINS
-from ._validation import check_choice, check_number, check_positive, no_gain, no_parameter
+from ._validation import check_activation, check_choice, no_gain, two_parameters
 
-# The parameter of an activation where none is given, as in the forward pass.
-_DEFAULTS = {"leaky_relu": 0.01, "elu": 1.0, "softplus": 1.0}
 _ALWAYS = {"linear": 1.0, "relu": math.sqrt(2.0), "selu": 1.0}
-_NOT_ELEMENTWISE = ("softmax", "log_softmax")
 _TORCH = {"linear": 1.0, "sigmoid": 1.0, "tanh": 5 / 3, "relu": math.sqrt(2.0), "selu": 3 / 4}
-NAMES = tuple(sorted({*GAINS, *_DEFAULTS, *_ALWAYS}))
+_ELEMENTWISE = {name: PARAMETERS[name] for name in sorted(set(PARAMETERS) - OF_ROWS)}
+NAMES = tuple(_ELEMENTWISE)
 
 
-def gain(activation: str | tuple[str, float], param: float | None = None, convention: str | None = None) -> float:
+def gain(activation: Activation, param: float | None = None, convention: str | None = None) -> float:
     """Return the factor that keeps a signal's second moment through an activation.
 
     ``1 / sqrt(E[f(z)**2])`` for a standard normal z: weights of variance ``gain**2 / fan_in`` make the
@@ -27,9 +26,9 @@ def gain(activation: str | tuple[str, float], param: float | None = None, conven
 
     Parameters
     ----------
-    activation : str or (str, float)
-        An elementwise activation of the forward pass, alone or with its parameter. softmax and
-        log_softmax have no gain.
+    activation : str, (str, float) or None
+        An elementwise activation of the forward pass, alone or with its parameter; None is linear.
+        softmax and log_softmax have no gain.
     param : float, optional
         The slope of leaky_relu (default 0.01), alpha of elu (1) or beta of softplus (1); the others have
         no parameter.
@@ -55,8 +54,8 @@ def gain(activation: str | tuple[str, float], param: float | None = None, conven
     Raises
     ------
     TypeError, ValueError
-        If there is no such activation, it has no gain or no parameter, or `param` is not finite, or the
-        beta of softplus is not > 0.
+        If there is no such activation, it has no gain or no parameter, or that is not finite, or came
+        twice, or the beta of softplus is not > 0.
 
     Notes
     -----
@@ -81,27 +80,35 @@ def gain(activation: str | tuple[str, float], param: float | None = None, conven
     (1.5925374197228315, 1.6666666666666667)
     >>> w = fastinit.variance_scaling((512, 512), fastinit.gain("gelu") ** 2, seed=0)
     """
-    name: Any = activation
-    if isinstance(activation, tuple) and len(activation) == 2 and param is None:
-        name, param = activation
+    given: Any = "linear" if activation is None else activation
+    if param is not None:
+        if isinstance(given, tuple):
+            raise two_parameters(given, param)
+        given = given, param
+    word = given[0] if isinstance(given, tuple) and given else given
+    if isinstance(word, str) and word in OF_ROWS:
+        raise no_gain(word)
+    name, value = check_activation(given, _ELEMENTWISE)
     if convention is not None:
         check_choice("convention", convention, ("torch",))
         check_choice("activation", name, (*_TORCH, "leaky_relu"), "PyTorch's table has no others. ")
-    if name in _NOT_ELEMENTWISE:
-        raise no_gain(name)
-    check_choice("activation", name, NAMES)
-    if name not in _DEFAULTS:
-        if param is not None:
-            raise no_parameter(name, param)
-        if convention is not None:
+        if name in _TORCH:
             return _TORCH[name]
-        return _ALWAYS[name] if name in _ALWAYS else GAINS[name]
-    value = check_number("param", _DEFAULTS[name] if param is None else param)
     if name == "softplus":
-        return _softplus_gain(check_positive("param", value))
+        return _softplus_gain(value)
     if name == "leaky_relu":
-        return math.sqrt(2.0 / (1.0 + value * value))
-    return 1.0 / math.sqrt(0.5 + ELU_BELOW_ZERO * value * value)
+        return _inverse_norm(0.5, 0.5, value)
+    if name == "elu":
+        return _inverse_norm(0.5, ELU_BELOW_ZERO, value)
+    return _ALWAYS[name] if name in _ALWAYS else GAINS[name]
+
+
+def _inverse_norm(a: float, b: float, x: float) -> float:
+    """1 / sqrt(a + b x²), of operations that round alike everywhere (hypot is none); x² does not overflow."""
+    size = abs(x)
+    if size <= 1.0:
+        return math.sqrt(1.0 / (a + b * (size * size)))
+    return math.sqrt(1.0 / (a / size / size + b)) / size
 
 
 def _softplus_gain(beta: float) -> float:
@@ -109,13 +116,15 @@ def _softplus_gain(beta: float) -> float:
 
     It is relu(z) + t / beta with t = log1p(exp(-beta |z|)), so E[f²] = 1/2 + 2 E[z t / beta + (t / beta)²; z > 0].
     What is integrated is smooth, and vanishes beyond 40 / beta or 12: panels that are narrow on both scales
-    make 20 nodes exact to the last digits.
+    make 20 nodes exact to the last digits. All is multiplied by beta, so that no power of 1 / beta overflows.
     """
     nodes, weights = np.polynomial.legendre.leggauss(20)
     edges = np.linspace(0.0, min(40.0 / beta, 12.0), 33)
     half = (edges[1:] - edges[:-1])[:, None] / 2
     z = edges[:-1, None] + half * (1.0 + nodes)
-    t = np.log1p(np.exp(-beta * z)) / beta
+    t = np.log1p(np.exp(-beta * z))
     density = np.exp(-0.5 * z * z) / math.sqrt(2.0 * math.pi)
-    rest = float((weights * half * (z + t) * t * density).sum())
-    return 1.0 / math.sqrt(0.5 + 2.0 * rest)
+    rest = float((weights * half * (beta * z + t) * t * density).sum())
+    if beta > 1.0:
+        return 1.0 / math.sqrt(0.5 + 2.0 * rest / beta / beta)
+    return beta / math.sqrt(0.5 * (beta * beta) + 2.0 * rest)

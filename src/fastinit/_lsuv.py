@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import math
 import sys
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from ._network import Layer, layers_of
+from ._network import Default, layers_of
 from ._terminal import Progress
-from ._validation import check_batch, check_positive, check_positive_int, no_signal
-from .dense import activate, dense
+from ._validation import check_batch, check_positive, check_positive_int, no_signal, not_converged
+from .dense import Layer, activate, dense
 from .keys import Key
 
 
@@ -19,7 +20,7 @@ class LSUV(NamedTuple):
 
     Attributes
     ----------
-    layers : list of (weight, bias, activation)
+    layers : list of `fastinit.dense.Layer`, (weight, bias, activation)
         As `MLP`, `dense` and `propagate` take them.
     iterations : list of int
         How often each weight was scaled.
@@ -27,7 +28,7 @@ class LSUV(NamedTuple):
         The standard deviation of each pre-activation on the batch, after the last of these.
     """
 
-    layers: list[tuple[np.ndarray, np.ndarray | None, Any]]
+    layers: list[Layer]
     iterations: list[int]
     stds: list[float]
 
@@ -36,7 +37,7 @@ def lsuv(
     layers: Any,
     x: Any,
     *,
-    activation: str | tuple[str, float] | None = "relu",
+    activation: str | tuple[str, float] | None = Default("relu"),
     tolerance: float = 0.02,
     max_iterations: int = 10,
     seed: Any = 0,
@@ -57,11 +58,11 @@ def lsuv(
     x : array_like
         (batch, inputs), finite: a batch like those that the network will see.
     activation : str, (str, float) or None
-        As in `dense`, after every new layer.
+        As in `dense`, after every new layer. For widths only: layers that are given have their own.
     tolerance : float
         Of the standard deviation, > 0. The paper's is 0.1.
     max_iterations : int
-        The most that one weight is scaled.
+        The most that one weight is scaled. If that does not do, it is an error.
     seed : int, Key, or another `seed` of fastinit
     threads : int
         The most threads of the forward pass.
@@ -75,7 +76,13 @@ def lsuv(
     ------
     TypeError, ValueError
         If the layers do not fit each other or the batch, or an argument is not as described; or if a
-        pre-activation does not vary at all, so that no scale gives it variance one.
+        pre-activation does not vary at all, or does not come to variance one: where the biases alone have
+        more, no scale of the weight does it. The layers that were given are left as they were.
+
+    Notes
+    -----
+    The weights have the same bits on every machine, as those of the initializers have: the sums in the
+    standard deviations are added in an order of their own, and not in that of the installed NumPy.
 
     References
     ----------
@@ -88,20 +95,22 @@ def lsuv(
     >>> layers, iterations, stds = fastinit.lsuv([64] + [128] * 30 + [10], x, activation="gelu")
     >>> max(abs(std - 1) for std in stds) < 0.02
     True
+    >>> fastinit.MLP(fastinit.lsuv([64, 32, 10], x).layers)
+    MLP(64 -> 32 relu -> 10 relu, float32, 2368 parameters)
     """
     allowed, most = check_positive("tolerance", tolerance), check_positive_int("max_iterations", max_iterations)
     wanted = np.dtype(np.float64 if getattr(x, "dtype", None) == np.float64 else np.float32)
-    start = layers_of(layers, "orthogonal", activation, Key(seed), wanted)
+    start = layers_of("layers", layers, Default("orthogonal"), activation, Key(seed), wanted)
     signal = check_batch(x, start[0].weight.shape[0], start[0].weight.dtype)
     result = LSUV([], [], [])
     with Progress(sys.stderr, after=2.0) as progress, np.errstate(all="ignore"):
         for number, layer in enumerate(start, 1):
             progress.bar(number, len(start), "layers")
             weight, z, std, count = _scale(layer, signal, number, allowed, most, threads)
-            result.layers.append((weight, layer.bias, layer.forward_name))
+            result.layers.append(layer._replace(weight=weight))
             result.iterations.append(count)
             result.stds.append(std)
-            signal = activate(z, layer.forward_name, threads=threads)
+            signal = activate(z, layer.activation, threads=threads)
     return result
 
 
@@ -112,10 +121,29 @@ def _scale(
     weight, count = layer.weight.copy(), 0
     while True:
         z = dense(x, weight, layer.bias, threads=threads)
-        std = float(z.std(dtype=np.float64))
+        std = _std(z)
         if not 0.0 < std < np.inf:
             raise no_signal(number, std)
-        if abs(std - 1.0) <= tolerance or count == most:
+        if abs(std - 1.0) <= tolerance:
             return weight, z, std, count
+        if count == most:
+            raise not_converged(number, std, count, 0.0 if layer.bias is None else _std(layer.bias))
         weight /= weight.dtype.type(std)
         count += 1
+
+
+def _std(values: np.ndarray) -> float:
+    wide = values.astype(np.float64).ravel()
+    wide -= _sum(wide) / wide.size
+    return math.sqrt(_sum(wide * wide) / wide.size)
+
+
+def _sum(values: np.ndarray) -> float:
+    """The sum of a vector in an order that no version of NumPy changes: its halves are added, then theirs."""
+    while values.size > 1:
+        half, odd = divmod(values.size, 2)
+        shorter = values[:half] + values[half : 2 * half]
+        if odd:
+            shorter[0] += values[-1]
+        values = shorter
+    return float(values[0])

@@ -7,12 +7,12 @@ import os
 from collections.abc import Mapping
 from typing import Any
 
-from ._validation import check_axes_pair, no_matplotlib
+from ._validation import check_axes_pair, check_figure_file, no_matplotlib
 
 # Okabe and Ito's palette, told apart by colour-blind eyes and by their brightness; markers and dashes help.
 _COLORS = ("#0072B2", "#E69F00", "#009E73", "#D55E00", "#CC79A7", "#56B4E9", "#000000")
 _DASHES = ("-", "--", "-.", ":")
-_MARKERS = "os^Dvp*"
+_MARKERS = "osDXPp*"  # and no triangles, which stand for what lies beyond the scale
 
 # No axis shows more than this; what lies beyond stands at its edge, as a triangle.
 _LEAST, _MOST = 1e-9, 1e9
@@ -26,6 +26,13 @@ def require_matplotlib() -> None:
         raise no_matplotlib() from None
 
 
+def require_file(target: str | os.PathLike[str]) -> None:
+    """Whether matplotlib can write a figure there."""
+    from matplotlib.backend_bases import FigureCanvasBase
+
+    check_figure_file(os.fspath(target), FigureCanvasBase.get_supported_filetypes())
+
+
 def draw(reports: Mapping[str, Any], band: tuple[float, float], target: Any, title: str | None = None) -> Any:
     """Draw a line for each `Report` on two axes, or into a file; return the figure.
 
@@ -36,6 +43,7 @@ def draw(reports: Mapping[str, Any], band: tuple[float, float], target: Any, tit
 
     is_file = isinstance(target, (str, os.PathLike))
     if is_file:
+        require_file(target)
         figure: Any = Figure(figsize=(8, 7.5), layout="constrained")
         axes = figure.subplots(2, 1, sharex=True)
         if title is not None:
@@ -52,11 +60,18 @@ def draw(reports: Mapping[str, Any], band: tuple[float, float], target: Any, tit
     gradient_band = [(smallest * ratio, largest * ratio) for ratio in ratios]
     _panel(axes[0], {n: [r.spread for r in v.layers] for n, v in reports.items()}, signal_band)
     _panel(axes[1], {n: [r.gradient_rms for r in v.layers] for n, v in reports.items()}, gradient_band)
-    axes[0].set_title("Signal: standard deviation of a unit's output over the batch", loc="left", fontsize=11, pad=9)
-    axes[1].set_title("Gradient: RMS at the pre-activations, for 1 at the output", loc="left", fontsize=11, pad=9)
+    stacked = axes[0].get_position().y0 >= axes[1].get_position().y1
+    titles = (
+        "Signal: standard deviation of a unit's output over the batch",
+        ("Gradient: RMS at the pre-activations, for 1 at the output"),
+    )
+    for ax, words in zip(axes, titles, strict=True):
+        # Side by side there is no room for more than the first word.
+        ax.set_title(words if stacked else words.partition(":")[0], loc="left", fontsize=11, pad=9)
+        if ax is axes[1] or not stacked:
+            ax.set_xlabel("layer")
     axes[0].set_ylabel("standard deviation")
     axes[1].set_ylabel("gradient RMS")
-    axes[1].set_xlabel("layer")
     if is_file:
         entries = _legend(axes)
         figure.legend(entries.values(), entries, loc="outside lower center", ncols=min(4, len(entries)), frameon=False)
@@ -84,8 +99,9 @@ def _panel(ax: Any, lines: Mapping[str, list[float]], band: list[tuple[float, fl
     shown = [value for values in lines.values() for value in values if _LEAST <= value <= _MOST]
     low = min(shown + [low for low, _ in band]) / 3
     high = max(shown + [high for _, high in band]) * 3
-    ax.fill_between(layers, *zip(*band, strict=True), color="0.92", label="healthy", zorder=0)
-    every = max(1, len(band) // 12)
+    ax.fill_between(layers, *zip(*band, strict=True), facecolor="0.92", edgecolor="0.7", label="healthy", zorder=0)
+    # Of lines that coincide all are seen: the first are the widest, and their markers stand at other layers.
+    every = max(min(len(lines), len(band) // 5, 3), len(band) // 12, 1)
     for index, (name, values) in enumerate(lines.items()):
         color = _COLORS[index % len(_COLORS)]
         # NaN comes after an overflow: it stands where that does. The axes clip what lies beyond.
@@ -97,8 +113,9 @@ def _panel(ax: Any, lines: Mapping[str, list[float]], band: list[tuple[float, fl
             linestyle=_DASHES[index // len(_COLORS) % len(_DASHES)] if index >= len(_COLORS) else "-",
             marker=_MARKERS[index % len(_MARKERS)],
             markevery=(index % every, every),
-            markersize=4.5,
-            linewidth=1.6,
+            markersize=5.5,
+            markerfacecolor="white" if index % 2 else color,
+            linewidth=min(3.0, 1.6 + 0.4 * (len(lines) - 1 - index)),
             label=name,
         )
         for edge, marker in ((low, "v"), (high, "^")):

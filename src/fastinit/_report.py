@@ -19,7 +19,7 @@ MOST_SYMMETRIC = 0.5
 VERDICTS = ("symmetric", "exploding", "saturated", "vanishing", "healthy")
 
 _LEGEND = f"""\
-symmetric: more than {MOST_SYMMETRIC:.0%} of the units have the weights and the bias of another unit
+symmetric: more than {MOST_SYMMETRIC:.0%} of the units have the weights and the bias of another unit, all finite
 saturated: more than {MOST_SATURATED:.0%} of the outputs lie within 1 % of the range of an asymptote
 exploding, vanishing: the spread relative to that of the input, or the norm of the gradient relative to
            that at the output, above {LARGEST:g} or below {SMALLEST:g}; infinities and NaN explode
@@ -46,8 +46,8 @@ class LayerReport:
     saturated : float
         Share of outputs within 1 % of the activation's range of an asymptote.
     symmetric : float
-        Share of units whose incoming weights and bias are those of another unit too: they compute the
-        same.
+        Share of units whose incoming weights and bias are finite and those of another unit too: they
+        compute the same.
     gradient_rms : float
         RMS of the gradient at the pre-activations, for a standard normal gradient at the output.
     gradient_norm : float
@@ -147,6 +147,8 @@ class Report:
         ------
         ImportError
             Without matplotlib.
+        ValueError
+            If the file's folder does not exist, or matplotlib does not know its ending.
         """
         return draw({self.layers[0].activation: self}, HEALTHY, target)
 
@@ -166,7 +168,7 @@ class Report:
         return f"{table(rows)}\n\n{self.verdict}\n\n{_LEGEND}"
 
     def __repr__(self) -> str:
-        return f"<fastinit.Report of {len(self.layers)} layers: {self.verdict}>"
+        return f"<fastinit.propagation.Report of {len(self.layers)} layers: {self.verdict}>"
 
 
 def number(value: float) -> str:

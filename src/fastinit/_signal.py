@@ -8,10 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from ._plot import draw, require_matplotlib
+from ._plot import draw, require_file, require_matplotlib
 from ._report import HEALTHY, Report, number
 from ._terminal import table
-from ._validation import bad_scheme, bad_scheme_number, bad_widths
+from ._validation import bad_scheme, bad_scheme_number, bad_widths, repeated_scheme
 from .initializers import get
 from .propagation import propagate
 
@@ -87,14 +87,21 @@ def run(
     Raises
     ------
     TypeError, ValueError
-        If a text cannot be read or names nothing; before anything is printed.
+        If a text cannot be read or names nothing, or the figure's file cannot be written; before anything
+        is computed or printed.
     ImportError
         If a figure is wanted and there is no matplotlib.
     """
     sizes, function = parse_widths(widths), parse_activation(activation)
     if plot is not None:
         require_matplotlib()
-    makers = {text.strip(): parse_scheme(text) for text in schemes.split(",")}
+        require_file(plot)
+    makers: dict[str, Callable[..., np.ndarray]] = {}
+    for text in schemes.split(","):
+        name = text.strip()
+        if name in makers:
+            raise repeated_scheme(name)
+        makers[name] = parse_scheme(name)
     reports = {
         name: propagate(sizes, initializer=maker, activation=function, seed=seed, batch=batch)
         for name, maker in makers.items()

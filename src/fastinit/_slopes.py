@@ -66,9 +66,6 @@ _SLOPES: dict[str, Callable[[Array, Array, float], Any]] = {
     "softsign": lambda z, y, p: (1 - abs(y)) ** 2,
     "tanh": lambda z, y, p: 1 - y * y,
 }
-_DEFAULTS = {"leaky_relu": 0.01, "elu": 1.0, "softplus": 1.0}
-PARAMETRIC = tuple(_DEFAULTS)
-NAMES = (*_SLOPES, "softmax", "log_softmax")
 
 # Outside of these outputs an activation is saturated: within 1 % of its range of an asymptote.
 _LIVELY = {
@@ -80,12 +77,11 @@ _LIVELY = {
 }
 
 
-def slope(name: str, parameter: float | None, z: Array, y: Array) -> Array | None:
+def slope(name: str, parameter: float, z: Array, y: Array) -> Array | None:
     """The derivative at the pre-activations z, in their dtype; None for one that is not elementwise."""
     if name not in _SLOPES:
         return None
-    value = _DEFAULTS.get(name, 0.0) if parameter is None else parameter
-    slopes = np.asarray(_SLOPES[name](z, y, value)).astype(z.dtype, copy=False)
+    slopes = np.asarray(_SLOPES[name](z, y, parameter)).astype(z.dtype, copy=False)
     nowhere = np.isnan(z)  # which a comparison with a kink would hide
     return np.where(nowhere, z, slopes) if nowhere.any() else slopes
 

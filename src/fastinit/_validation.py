@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 import operator
+import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -647,40 +648,38 @@ def no_gain(name: str) -> ValueError:
     return ValueError(f"`activation` must be elementwise to have a gain. Received: activation={name!r}")
 
 
-def no_parameter(name: str, param: Any) -> ValueError:
-    return ValueError(f"`param` must be None for {name}, which has no parameter. Received: param={param!r}")
+def two_parameters(activation: Any, param: Any) -> ValueError:
+    return ValueError(
+        "the parameter of an activation must be given once, beside its name or as `param`. "
+        f"Received: {activation!r} and param={param!r}"
+    )
 
 
-def check_layer_activation(
-    activation: Any, names: Sequence[str], parametric: Sequence[str]
-) -> tuple[str, float | None]:
-    """(name, parameter) of an activation, the parameter None for its default. No activation is linear."""
-    name, parameter = activation if isinstance(activation, tuple) and len(activation) == 2 else (activation, None)
-    if name is None:
-        return "linear", None
-    check_choice("activation", name, names)
-    if parameter is None:
-        return name, None
-    if name not in parametric:
-        raise no_parameter(name, parameter)
-    return name, check_number("param", parameter)
-
-
-def check_network(network: Any) -> tuple[list[int] | None, list[Any] | None]:
+def check_network(name: str, network: Any) -> tuple[list[int] | None, list[Any] | None]:
     """The widths of a network or its layers, whichever it was given by; the other is None."""
     parts = getattr(network, "layers", network)
     if not isinstance(parts, Sequence) or isinstance(parts, (str, bytes)):
+        received = f"an array of shape {parts.shape}" if isinstance(parts, np.ndarray) else type(network).__name__
         raise TypeError(
-            "`network` must be an MLP, a list of (weight, bias, activation) or a list of widths. "
-            f"Received: {type(network).__name__}"
+            f"`{name}`, the first argument, must be an MLP, a list of (weight, bias, activation) or a list of widths. "
+            f"Received: {received}"
         )
     if not parts:
-        raise ValueError("`network` must have at least one layer. Received: none")
-    if all(is_int(part) for part in parts):
+        raise ValueError(f"`{name}` must have at least one layer. Received: none")
+    if all(isinstance(part, (int, float, np.number)) for part in parts):
+        if not all(is_int(part) and part >= 1 for part in parts):
+            raise ValueError(f"the widths in `{name}` must be ints >= 1. Received: {list(parts)}")
         if len(parts) < 2:
-            raise ValueError(f"`network` must have at least two widths. Received: {list(parts)}")
-        return [check_positive_int("a width", width) for width in parts], None
+            raise ValueError(f"`{name}` must have at least two widths. Received: {list(parts)}")
+        return [operator.index(width) for width in parts], None
     return None, list(parts)
+
+
+def only_for_widths(name: str, value: Any) -> ValueError:
+    return ValueError(
+        f"`{name}` must be left out for a network that is given by its layers, which have their own. "
+        f"Received: {name}={value!r}"
+    )
 
 
 def check_layer(number: int, layer: Any, inputs: int | None) -> tuple[np.ndarray, np.ndarray | None, Any]:
@@ -737,6 +736,21 @@ def check_batch(x: Any, inputs: int, dtype: np.dtype) -> np.ndarray:
     return array
 
 
+def no_spread(spread: float) -> ValueError:
+    return ValueError(
+        "`x` must have rows that differ, or one row that is not zero, with a finite spread: the layers' are compared "
+        f"with it. Received: a spread of {spread}"
+    )
+
+
+def not_converged(number: int, std: float, count: int, bias_std: float) -> ValueError:
+    return ValueError(
+        "every pre-activation must come to std 1 within `tolerance` after at most `max_iterations` scalings of its "
+        "weight, and cannot where the bias alone has std 1 or more. "
+        f"Received: std={std:.6g} after {count} in layer {number}, whose bias has std {bias_std:.6g}"
+    )
+
+
 def no_signal(number: int, std: float) -> ValueError:
     return ValueError(
         f"every layer must have a pre-activation whose std is finite and > 0. Received: std={std} in layer {number}"
@@ -762,8 +776,24 @@ def bad_scheme(text: str, names: Sequence[str]) -> ValueError:
     return ValueError(f"an initializer must be given as {wanted}. Received: {text}")
 
 
+def repeated_scheme(text: str) -> ValueError:
+    return ValueError(f"`init` must name every initializer once. Received: {text} twice")
+
+
 def bad_scheme_number(text: str) -> ValueError:
     return ValueError(f"what stands between colons must be a number. Received: {text}")
+
+
+def check_figure_file(path: str, formats: Iterable[str]) -> None:
+    """Whether a figure can be drawn into this file, before there is one."""
+    folder = os.path.dirname(path) or "."
+    if not os.path.isdir(folder) or os.path.isdir(path) or not os.access(folder, os.W_OK):
+        raise ValueError(
+            f"a figure must be written to a file in a folder that exists and is writable. Received: {path}"
+        )
+    if os.path.splitext(path)[1][1:].lower() not in formats:
+        endings = ", ".join(f".{ending}" for ending in sorted(formats))
+        raise ValueError(f"a figure's file must end in one of {endings}. Received: {path}")
 
 
 def no_matplotlib() -> ImportError:

@@ -16,13 +16,13 @@ import numpy as np
 
 from ._gain import gain
 from ._lsuv import LSUV, lsuv
-from ._network import Layer, layers_of
+from ._network import Default, layers_of, named
 from ._random import normal
 from ._report import LayerReport, Report, judge
 from ._slopes import pull_back, saturated_share, slope
 from ._terminal import Progress
-from ._validation import check_batch, check_positive_int
-from .dense import activate, dense
+from ._validation import check_batch, check_flag, check_positive_int, no_spread
+from .dense import Layer, activate, dense
 from .keys import Key
 
 __all__ = ["LSUV", "LayerReport", "Report", "gain", "lsuv", "propagate"]
@@ -32,8 +32,8 @@ def propagate(
     network: Any,
     x: Any = None,
     *,
-    initializer: str | Callable[..., np.ndarray] = "he_normal",
-    activation: str | tuple[str, float] | None = "relu",
+    initializer: str | Callable[..., np.ndarray] = Default("he_normal"),  # noqa: B008
+    activation: str | tuple[str, float] | None = Default("relu"),
     seed: Any = 0,
     batch: int = 256,
     condition: bool = False,
@@ -52,10 +52,12 @@ def propagate(
         Or widths such as ``[784, 512, 512, 10]``, of layers without biases to which `initializer` and
         `activation` apply; the weight of layer i = 1, 2, ... has the key ``Key(seed).child("layer", i)``.
     x : array_like, optional
-        (batch, inputs), finite. By default a standard normal batch of the key ``Key(seed).child("x")``.
-        It is converted to the dtype of the weights; new weights are float64 if `x` is, else float32.
+        (batch, inputs), finite, of rows that differ or of one that is not zero. By default a standard
+        normal batch of the key ``Key(seed).child("x")``. It is converted to the dtype of the
+        weights; new weights are float64 if `x` is, else float32.
     initializer : str or callable
-        A name that `fastinit.get` knows, or a function that takes ``shape, dtype=, seed=``.
+        A name that `fastinit.get` knows, or a function that takes ``shape, dtype=, seed=``. For widths
+        only, as `activation` is: layers that are given have their own.
     activation : str, (str, float) or None
         As in `dense`, after every new layer.
     seed : int, Key, or another `seed` of fastinit
@@ -78,14 +80,17 @@ def propagate(
 
     Notes
     -----
+    The weights and the forward pass have the same bits on every machine. The statistics and the way back
+    are NumPy's sums and products, and reproducible with one version of it on one machine.
+
     The loss is the sum of the outputs times standard normal numbers (of the key
     ``Key(seed).child("gradient")``), so that the gradient at the output is white. A layer is called
-    symmetric (more than half of its units have another's weights and bias) before anything else, because
-    no scale mends it; then exploding if something is not finite, saturated if more than half of its outputs
-    lie within 1 % of the activation's range of an asymptote, exploding or vanishing if its spread relative to
-    the input's, or the norm of its gradient relative to that at the output, is above 100 or below 0.01. The
-    spread and not the RMS, which stays large where all rows have become the same; the norm of the gradient,
-    because in a healthy network its RMS changes where the width does.
+    symmetric (more than half of its units have another's weights and bias, all finite) before anything
+    else, because no scale mends it; then exploding if something is not finite, saturated if more than half
+    of its outputs lie within 1 % of the activation's range of an asymptote, exploding or vanishing if its
+    spread relative to the input's, or the norm of its gradient relative to that at the output, is
+    above 100 or below 0.01. The spread and not the RMS, which stays large where all rows have become the
+    same; the norm of the gradient, because in a healthy network its RMS changes where the width does.
 
     References
     ----------
@@ -104,16 +109,20 @@ def propagate(
     >>> fastinit.propagate([784, 256, 256, 10], initializer=large, activation="tanh").verdict
     'saturated'
     """
+    conditioned = check_flag("condition", condition)
     key = Key(seed)
     rows = check_positive_int("batch", batch)
     wanted = np.dtype(np.float64 if getattr(x, "dtype", None) == np.float64 else np.float32)
-    layers = layers_of(network, initializer, activation, key, wanted)
+    layers = layers_of("network", network, initializer, activation, key, wanted)
     inputs, dtype = layers[0].weight.shape[0], layers[0].weight.dtype
     x = normal((rows, inputs), 0.0, 1.0, dtype=dtype, seed=key.child("x")) if x is None else x
     signal = check_batch(x, inputs, dtype)
-    input_spread = _spread(signal)
+    with np.errstate(all="ignore"):
+        input_spread = 0.0 if len(signal) > 1 and (signal == signal[0]).all() else _spread(signal)
+    if not 0.0 < input_spread < math.inf:
+        raise no_spread(input_spread)
 
-    steps = len(layers) * (3 if condition else 2)
+    steps = len(layers) * (3 if conditioned else 2)
     forward: list[dict[str, Any]] = []
     slopes: list[tuple[np.ndarray, np.ndarray | None]] = []
     # Overflow is a finding here, not an accident.
@@ -121,7 +130,7 @@ def propagate(
         for number, layer in enumerate(layers, 1):
             progress.bar(number, steps, "forward")
             z = dense(signal, layer.weight, layer.bias, threads=threads)
-            signal = activate(z, layer.forward_name, threads=threads)
+            signal = activate(z, layer.activation, threads=threads)
             slopes.append(_slopes(layer, z, signal))
             forward.append(_statistics(layer, signal, slopes[-1][1]))
 
@@ -130,13 +139,13 @@ def propagate(
         backward: list[float] = []
         for number, (layer, (y, own)) in enumerate(zip(layers[::-1], slopes[::-1], strict=True), 1):
             progress.bar(len(layers) + number, steps, "backward")
-            gradient = pull_back(layer.activation[0], y, own, gradient)
+            gradient = pull_back(named(layer.activation)[0], y, own, gradient)
             backward.append(_rms(gradient))
             gradient = gradient @ layer.weight.T
 
         reports = []
         for number, (layer, seen, gradient_rms) in enumerate(zip(layers, forward, backward[::-1], strict=True), 1):
-            if condition:
+            if conditioned:
                 progress.bar(2 * len(layers) + number, steps, "condition numbers")
             inputs, outputs = layer.weight.shape
             gradient_norm = gradient_rms * math.sqrt(len(signal) * outputs) / norm
@@ -146,10 +155,10 @@ def propagate(
                     layer=number,
                     inputs=inputs,
                     outputs=outputs,
-                    activation=layer.activation[0],
+                    activation=named(layer.activation)[0],
                     gradient_rms=gradient_rms,
                     gradient_norm=gradient_norm,
-                    condition=_condition(layer.weight) if condition else None,
+                    condition=_condition(layer.weight) if conditioned else None,
                     verdict=judge(relative, gradient_norm, seen["saturated"], seen["symmetric"]),
                     **seen,
                 )
@@ -159,7 +168,7 @@ def propagate(
 
 def _slopes(layer: Layer, z: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:
     """What the way back needs of a layer: its slopes, and its outputs if these alone do not do."""
-    slopes = slope(*layer.activation, z, y)
+    slopes = slope(*named(layer.activation), z, y)
     return (y if slopes is None else y[:0]), slopes
 
 
@@ -170,7 +179,7 @@ def _statistics(layer: Layer, y: np.ndarray, slopes: np.ndarray | None) -> dict[
         "rms": _rms(y),
         "spread": _spread(y),
         "dead": 0.0 if slopes is None else float((slopes == 0).all(axis=0).mean()),
-        "saturated": saturated_share(layer.activation[0], y),
+        "saturated": saturated_share(named(layer.activation)[0], y),
         "symmetric": _symmetric_share(layer),
     }
 
@@ -187,11 +196,11 @@ def _spread(values: np.ndarray) -> float:
 
 
 def _symmetric_share(layer: Layer) -> float:
-    """The share of units that have the weights and the bias of another one."""
+    """The share of units that have the weights and the bias of another one, all of them finite."""
     units = layer.weight.T if layer.bias is None else np.column_stack([layer.weight.T, layer.bias])
-    rows = np.ascontiguousarray(units + 0.0)  # which makes every zero positive
+    rows = np.ascontiguousarray(units[np.isfinite(units).all(axis=1)] + 0.0)  # which makes every zero positive
     _, counts = np.unique(rows.view(np.dtype((np.void, rows.shape[1] * rows.itemsize))), return_counts=True)
-    return float(counts[counts > 1].sum() / len(rows))
+    return float(counts[counts > 1].sum() / len(units))
 
 
 def _condition(weight: np.ndarray) -> float:

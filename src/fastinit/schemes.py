@@ -23,10 +23,11 @@ import numpy as np
 
 from ._constant import constant
 from ._engine import Shape
-from ._fans import compute_fans
+from ._fans import Axes, compute_fans
 from ._random import normal
 from ._scaled import variance_scaling
 from ._validation import (
+    check_axes,
     check_base_shape,
     check_choice,
     check_layer_counts,
@@ -431,7 +432,8 @@ def mup(shape: Shape, base_shape: Shape, std: float = 0.02, **common: Any) -> np
 
     N(0, std²) at `base_shape`. In a model that is wider, with r = fan_in / base_fan_in, the std is
     divided by sqrt(r) if both fans grew (a hidden weight), by r if only fan_in did (the output), and
-    kept if fan_in did not (the input, and embeddings). The learning rate changes with it: `mup_rate`.
+    kept if fan_in did not (the input, and embeddings). A shape of one axis is a bias, which goes with
+    the input's weights: its std is kept. The learning rate changes with it: `mup_rate`.
 
     Parameters
     ----------
@@ -454,13 +456,23 @@ def mup(shape: Shape, base_shape: Shape, std: float = 0.02, **common: Any) -> np
     >>> abs(float(w.std()) / (0.05 / 4) - 1) < 0.01
     True
     """
-    axes = {name: common.pop(name) for name in _AXES if name in common}
-    grown_in, grown_out = _growth(shape, base_shape, axes)
+    axes = _axes(common)
+    for name in ("in_axis", "out_axis", "batch_axis"):
+        common.pop(name, None)
+    grown_in, grown_out = _growth(shape, base_shape, *axes)
     power = 0.0 if grown_in == 1.0 else 1.0 if grown_out == 1.0 else 0.5
     return normal(shape, 0.0, check_std(std) * grown_in**-power, **common)
 
 
-def mup_rate(shape: Shape, base_shape: Shape, optimizer: str = "adam", **axes: Any) -> float:
+def mup_rate(
+    shape: Shape,
+    base_shape: Shape,
+    optimizer: str = "adam",
+    *,
+    in_axis: Axes = -2,
+    out_axis: Axes = -1,
+    batch_axis: Axes = (),
+) -> float:
     """Return what muP multiplies the learning rate of a weight with, beside the model that was tuned.
 
     Parameters
@@ -468,14 +480,15 @@ def mup_rate(shape: Shape, base_shape: Shape, optimizer: str = "adam", **axes: A
     shape, base_shape : sequence of int
         As in `mup`.
     optimizer : {"adam", "sgd"}
-    **axes
-        ``in_axis``, ``out_axis`` and ``batch_axis``, as in `fastinit.fans`.
+    in_axis, out_axis, batch_axis : int or sequence of int
+        As in `fastinit.fans`.
 
     Returns
     -------
     float
         With r = fan_in / base_fan_in and s = fan_out / base_fan_out: Adam 1 for the input and its
         embeddings, else 1 / r; SGD s for the input, 1 for hidden weights, 1 / r for the output.
+        A bias, of one axis, goes with the input's weights: 1 for Adam, the ratio of its sizes for SGD.
 
     References
     ----------
@@ -486,23 +499,28 @@ def mup_rate(shape: Shape, base_shape: Shape, optimizer: str = "adam", **axes: A
     >>> from fastinit import schemes
     >>> schemes.mup_rate((1024, 1024), (64, 64)), schemes.mup_rate((784, 1024), (784, 64), "sgd")
     (0.0625, 16.0)
+    >>> schemes.mup_rate((1024,), (64,)), schemes.mup_rate((1024,), (64,), "sgd")
+    (1.0, 16.0)
     """
     check_choice("optimizer", optimizer, ("adam", "sgd"))
-    grown_in, grown_out = _growth(shape, base_shape, axes)
+    grown_in, grown_out = _growth(shape, base_shape, in_axis, out_axis, batch_axis)
     if optimizer == "adam":
         return 1.0 / grown_in
     return grown_out if grown_in == 1.0 else 1.0 / grown_in if grown_out == 1.0 else 1.0
-
-
-_AXES = ("in_axis", "out_axis", "batch_axis")
 
 
 def _axes(kwargs: dict[str, Any]) -> tuple[Any, Any, Any]:
     return kwargs.get("in_axis", -2), kwargs.get("out_axis", -1), kwargs.get("batch_axis", ())
 
 
-def _growth(shape: Shape, base_shape: Shape, axes: dict[str, Any]) -> tuple[float, float]:
+def _growth(shape: Shape, base_shape: Shape, in_axis: Axes, out_axis: Axes, batch_axis: Axes) -> tuple[float, float]:
     """By what factors fan_in and fan_out are larger than those of the base shape."""
     sizes, base = check_base_shape(check_shape(shape), check_shape(base_shape))
-    (fan_in, fan_out), (base_in, base_out) = compute_fans(sizes, *_axes(axes)), compute_fans(base, *_axes(axes))
+    if (in_axis, out_axis) == (-2, -1):
+        (batch,) = check_axes(len(sizes), batch_axis=batch_axis)
+        left = [axis for axis in range(len(sizes)) if axis not in batch]
+        if len(left) == 1:  # a bias is the weight of an input that is always one
+            return 1.0, sizes[left[0]] / base[left[0]]
+    fan_in, fan_out = compute_fans(sizes, in_axis, out_axis, batch_axis)
+    base_in, base_out = compute_fans(base, in_axis, out_axis, batch_axis)
     return fan_in / base_in, fan_out / base_out
