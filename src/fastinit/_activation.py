@@ -7,14 +7,13 @@ from typing import Any
 import numpy as np
 
 from . import _kernels
-from ._validation import (
+from ._validation import check_out, check_threads
+from ._validation_forward import (
     check_activation,
     check_activation_parameter,
-    check_out,
     check_real_array,
     check_rows,
     check_same_or_apart,
-    check_threads,
 )
 from .runtime import thread_limit
 

@@ -9,7 +9,9 @@ import numpy as np
 
 from ._activation import OF_ROWS, PARAMETERS, Activation
 from ._gain_table import ELU_BELOW_ZERO, GAINS
-from ._validation import check_activation, check_choice, no_gain, two_parameters
+from ._validation import check_choice
+from ._validation_forward import check_activation
+from ._validation_insight import no_gain, two_parameters
 
 _ALWAYS = {"linear": 1.0, "relu": math.sqrt(2.0), "selu": 1.0}
 _TORCH = {"linear": 1.0, "sigmoid": 1.0, "tanh": 5 / 3, "relu": math.sqrt(2.0), "selu": 3 / 4}

@@ -10,7 +10,8 @@ import numpy as np
 
 from ._network import Default, layers_of
 from ._terminal import Progress
-from ._validation import check_batch, check_positive, check_positive_int, no_signal, not_converged
+from ._validation import check_positive, check_positive_int
+from ._validation_insight import check_batch, no_signal, not_converged
 from .dense import Layer, activate, dense
 from .keys import Key
 

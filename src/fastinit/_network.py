@@ -10,14 +10,8 @@ import numpy as np
 
 from ._activation import PARAMETERS
 from ._engine import find
-from ._validation import (
-    check_activation,
-    check_layer,
-    check_made,
-    check_network,
-    check_same_dtype,
-    only_for_widths,
-)
+from ._validation_forward import check_activation
+from ._validation_insight import check_layer, check_made, check_network, check_same_dtype, only_for_widths
 from .dense import Layer
 from .keys import Key
 

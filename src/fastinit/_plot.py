@@ -7,7 +7,7 @@ import os
 from collections.abc import Mapping
 from typing import Any
 
-from ._validation import check_axes_pair, check_figure_file, no_matplotlib
+from ._validation_insight import check_axes_pair, check_figure_file, no_matplotlib
 
 # Okabe and Ito's palette, told apart by colour-blind eyes and by their brightness; markers and dashes help.
 _COLORS = ("#0072B2", "#E69F00", "#009E73", "#D55E00", "#CC79A7", "#56B4E9", "#000000")

@@ -9,15 +9,7 @@ import numpy as np
 
 from . import _kernels
 from ._engine import PLAIN, SMALLEST, Shape, draw, initializer, remembered
-from ._validation import (
-    DType,
-    check_bounds,
-    check_interval,
-    check_normal_fits,
-    check_number,
-    check_std,
-    check_target,
-)
+from ._validation import DType, check_bounds, check_interval, check_normal_fits, check_number, check_std, check_target
 
 
 @initializer

@@ -11,7 +11,7 @@ import numpy as np
 from ._plot import draw, require_file, require_matplotlib
 from ._report import HEALTHY, Report, number
 from ._terminal import table
-from ._validation import bad_scheme, bad_scheme_number, bad_widths, repeated_scheme
+from ._validation_insight import bad_scheme, bad_scheme_number, bad_widths, repeated_scheme
 from .initializers import get
 from .propagation import propagate
 

@@ -1,4 +1,4 @@
-"""Every check of an argument, and every error sentence.
+"""Every check of an argument, and every error sentence; those of the forward pass and of insight have their own files.
 
 A sentence says what must hold, then what came. The functions raise; they never convert silently and
 never write.
@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import math
 import operator
-import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -59,12 +58,12 @@ class DType:
     reach: float  # no standard normal of this dtype's kernels lies further out
 
 
-_DTYPES = {
+DTYPES = {
     np.dtype(np.float32): DType(np.dtype(np.float32), _kernels.FLOAT32, float(np.finfo(np.float32).max), 6.34),
     np.dtype(np.float64): DType(np.dtype(np.float64), _kernels.FLOAT64, float(np.finfo(np.float64).max), 8.3),
     np.dtype(np.float16): DType(np.dtype(np.float16), _kernels.FLOAT16, 65504.0, 6.34),
 }
-_FLOAT32 = _DTYPES[np.dtype(np.float32)]
+_FLOAT32 = DTYPES[np.dtype(np.float32)]
 _DTYPE_NAMES = "float32, float64, float16 or bfloat16"
 # Pairs of reals, for the initializers that make complex tensors.
 _COMPLEX_DTYPES = {
@@ -162,8 +161,8 @@ def _resolve_dtype(dtype: Any, name: str, complex_too: bool) -> DType:
         resolved = np.dtype(dtype)
     except (TypeError, ValueError, SyntaxError):  # NumPy reads strings as a small language
         raise TypeError(f"`{name}` must be {names}. Received: {dtype!r}") from None
-    if resolved in _DTYPES:
-        return _DTYPES[resolved]
+    if resolved in DTYPES:
+        return DTYPES[resolved]
     if complex_too and resolved in _COMPLEX_DTYPES:
         return _COMPLEX_DTYPES[resolved]
     if resolved.name == "bfloat16" and resolved.itemsize == 2:
@@ -323,25 +322,6 @@ def check_positive_int(name: str, value: Any, least: int = 1) -> int:
     return int(value)
 
 
-def check_layer_counts(encoder_layers: Any, decoder_layers: Any) -> tuple[int, int]:
-    counts = (
-        check_positive_int("encoder_layers", encoder_layers, least=0),
-        check_positive_int("decoder_layers", decoder_layers, least=0),
-    )
-    if counts == (0, 0):
-        raise ValueError("`encoder_layers` or `decoder_layers` must be >= 1. Received: 0 and 0")
-    return counts
-
-
-def check_base_shape(shape: tuple[int, ...], base_shape: tuple[int, ...]) -> tuple[tuple[int, ...], tuple[int, ...]]:
-    if len(shape) != len(base_shape) or 0 in shape or 0 in base_shape:
-        raise ValueError(
-            "`base_shape` must have as many axes as `shape`, none of size 0. "
-            f"Received: shape={shape}, base_shape={base_shape}"
-        )
-    return shape, base_shape
-
-
 def check_interval(low: Any, high: Any, dtype: DType) -> tuple[float, float]:
     """Ends of a uniform distribution."""
     first, last = check_number("low", low), check_number("high", high)
@@ -435,369 +415,10 @@ def check_entry(name: Any, entry: Any) -> tuple[Any, Any, dict[str, Any]]:
     return initializer, shape, dict(kwargs)
 
 
-def check_activation(activation: Any, parameters: Mapping[str, float | None]) -> tuple[str, float]:
-    """A name, or a pair of a name and its parameter; `parameters` holds the names and their defaults."""
-    name, given = activation, None
-    if isinstance(activation, tuple):
-        if len(activation) != 2:
-            raise TypeError(f"an activation must be a name or a (name, parameter) pair. Received: {activation!r}")
-        name, given = activation
-    if not isinstance(name, str):
-        raise TypeError(f"an activation must be a name or a (name, parameter) pair. Received: {activation!r}")
-    if name not in parameters:
-        raise ValueError(f"an activation must be one of {', '.join(parameters)}. Received: {name!r}")
-    default = parameters[name]
-    if given is None:
-        return name, 0.0 if default is None else default
-    if default is None:
-        takers = ", ".join(each for each, value in parameters.items() if value is not None)
-        raise ValueError(f"only the activations {takers} take a parameter. Received: {activation!r}")
-    number = check_number("parameter", given)
-    if name == "softplus" and not number > 0.0:
-        raise ValueError(f"the parameter of softplus, beta, must be > 0. Received: beta={given}")
-    return name, number
-
-
-def check_activation_parameter(name: str, parameter: float, dtype: DType) -> None:
-    """What is left to check of a parameter once the dtype that it is rounded to is known."""
-    check_fits(abs(parameter), f"{name} with parameter {parameter}", dtype)
-    least = float(np.finfo(dtype.numpy).tiny)
-    if name == "softplus" and parameter < least:
-        raise ValueError(
-            f"the parameter of softplus, beta, must be at least {least:.6g} in {dtype.numpy}. "
-            f"Received: beta={parameter}"
-        )
-
-
-def check_real_array(name: str, value: Any) -> DType:
-    """The dtype of an array of float32 or float64."""
-    if not isinstance(value, np.ndarray):
-        raise TypeError(f"`{name}` must be a NumPy array of float32 or float64. Received: {type(value).__name__}")
-    dtype = _DTYPES.get(value.dtype)
-    if dtype is None or dtype.code not in (_kernels.FLOAT32, _kernels.FLOAT64):
-        raise TypeError(f"`{name}` must be a NumPy array of float32 or float64. Received: dtype {value.dtype!r}")
-    return dtype
-
-
-def check_rows(name: str, x: np.ndarray) -> None:
-    if x.ndim == 0:
-        raise ValueError(f"`x` must have at least one axis for {name}. Received: a 0-D array")
-
-
-def check_apart(out: np.ndarray, **inputs: np.ndarray | None) -> None:
-    for name, array in inputs.items():
-        if array is not None and np.may_share_memory(out, array) and np.shares_memory(out, array):
-            raise ValueError(f"`out` must lie apart from the other arrays. Received: an `out` that overlaps `{name}`")
-
-
-def check_dense(x: Any, weight: Any, bias: Any, transpose_weight: bool) -> tuple[DType, tuple[int, ...]]:
-    """The dtype and the shape of a dense layer's result."""
-    dtype = check_real_array("x", x)
-    _check_like("weight", weight, dtype)
-    layout = "(..., out, in)" if transpose_weight else "(..., in, out)"
-    received = f"Received: x of shape {x.shape}, weight of shape {weight.shape}"
-    if x.ndim < 1:
-        raise ValueError("`x` must have at least one axis. Received: a 0-D array")
-    if weight.ndim < 2:
-        raise ValueError(f"`weight` must have at least two axes, {layout}. {received}")
-    inputs, outputs = (-1, -2) if transpose_weight else (-2, -1)
-    if weight.shape[inputs] != x.shape[-1]:
-        raise ValueError(f"`weight` must be {layout}, with as many inputs as the last axis of `x`. {received}")
-    try:
-        leading = np.broadcast_shapes(x.shape[:-2], weight.shape[:-2])
-    except ValueError:
-        raise ValueError(f"the leading axes of `x` and `weight` must fit as in numpy.matmul. {received}") from None
-    if bias is not None:
-        _check_like("bias", bias, dtype)
-        fits = bias.ndim >= 1 and bias.shape[-1] == weight.shape[outputs] and bias.ndim - 1 <= len(leading)
-        try:
-            fits = fits and np.broadcast_shapes(leading, bias.shape[:-1]) == leading
-        except ValueError:
-            fits = False
-        if not fits:
-            raise ValueError(
-                "`bias` must be (out,), or (..., out) with leading axes that fit those of the result. "
-                f"Received: bias of shape {bias.shape}, weight of shape {weight.shape}"
-            )
-    shape = (*leading, *x.shape[-2:-1], weight.shape[outputs])
-    if max(len(shape), weight.ndim) > 32:
-        raise ValueError(f"arrays must have at most 32 axes, and so must the result. {received}")
-    return dtype, shape
-
-
-def _check_like(name: str, value: Any, dtype: DType, like: str = "`x`") -> None:
-    if check_real_array(name, value) is not dtype:
-        raise TypeError(f"`{name}` must have the dtype of {like}, {dtype.numpy}. Received: dtype {value.dtype!r}")
-
-
-def check_layers(layers: Any) -> list[tuple[Any, Any, Any]]:
-    """Layers as a list of triples."""
-    sentence = "`layers` must be an iterable of (weight, bias, activation)"
-    if not isinstance(layers, Iterable):
-        raise TypeError(f"{sentence}. Received: {type(layers).__name__}")
-    result = list(layers)
-    if not result:
-        raise ValueError(f"{sentence}, at least one. Received: none")
-    for i, layer in enumerate(result):
-        if not isinstance(layer, (tuple, list)) or len(layer) != 3:
-            what = f"{len(layer)} things" if isinstance(layer, (tuple, list)) else type(layer).__name__
-            raise TypeError(f"{sentence}. Received: {what} as layer {i}")
-    return result
-
-
-def check_mlp(arrays: Sequence[tuple[Any, Any]]) -> tuple[DType, tuple[int, ...]]:
-    """The dtype of a network, and the leading axes of its population."""
-    dtype = check_real_array("weight", arrays[0][0])
-    leading: tuple[int, ...] = ()
-    width = None
-    for i, (weight, bias) in enumerate(arrays):
-        name = f"layers[{i}]"
-        _check_like(f"{name}: weight", weight, dtype, "the first weight")
-        if weight.ndim < 2:
-            raise ValueError(f"`{name}: weight` must have at least two axes, (..., in, out). Received: {weight.shape}")
-        if weight.ndim > 32:
-            raise ValueError(f"`{name}: weight` must have at most 32 axes. Received: {weight.ndim}")
-        if width is not None and weight.shape[-2] != width:
-            raise ValueError(
-                f"`{name}: weight` must have as many inputs as the layer before has outputs. "
-                f"Received: shapes {arrays[i - 1][0].shape} and {weight.shape}"
-            )
-        width = weight.shape[-1]
-        if bias is not None:
-            _check_like(f"{name}: bias", bias, dtype, "the first weight")
-            if bias.shape not in ((width,), (*weight.shape[:-2], width)):
-                raise ValueError(
-                    f"`{name}: bias` must be (out,) or (..., out) with the weight's leading axes. "
-                    f"Received: bias of shape {bias.shape}, weight of shape {weight.shape}"
-                )
-        if weight.ndim > 2:
-            if leading and weight.shape[:-2] != leading:
-                raise ValueError(
-                    f"the leading axes of all weights must be the same, or none. "
-                    f"Received: {leading} and, in {name}, {weight.shape[:-2]}"
-                )
-            leading = weight.shape[:-2]
-    return dtype, leading
-
-
-def check_network_input(x: Any, dtype: DType, inputs: int, outputs: int, leading: tuple[int, ...]) -> tuple[int, ...]:
-    """The shape of a network's result."""
-    _check_like("x", x, dtype, "the network")
-    if x.ndim > 32:
-        raise ValueError(f"`x` must have at most 32 axes. Received: {x.ndim}")
-    if x.ndim < 1 or x.shape[-1] != inputs:
-        raise ValueError(f"`x` must be (..., {inputs}), as the first layer has {inputs} inputs. Received: {x.shape}")
-    if not leading:
-        return (*x.shape[:-1], outputs)
-    try:
-        fits = np.broadcast_shapes(x.shape[:-2], leading) == leading
-    except ValueError:
-        fits = False
-    if not fits:
-        raise ValueError(
-            f"`x` must be ({inputs},), (batch, {inputs}) or have the population's leading axes {leading} before these. "
-            f"Received: {x.shape}"
-        )
-    return (*leading, *x.shape[-2:-1], outputs)
-
-
-def check_update(name: str, new: Any, dtype: DType, shape: tuple[int, ...] | None) -> None:
-    if shape is None:
-        raise ValueError(f"`{name}` must be None for a layer without one. Received: {type(new).__name__}")
-    if check_real_array(name, new) is not dtype or new.shape != shape:
-        raise ValueError(
-            f"`{name}` must be like the one it replaces, {dtype.numpy} of shape {shape}. "
-            f"Received: {new.dtype} of shape {new.shape}"
-        )
-
-
-def check_position(index: Any, count: int) -> int:
-    if not is_int(index):
-        raise TypeError(f"a layer's index must be an int. Received: {index!r}")
-    if not -count <= index < count:
-        raise IndexError(f"a layer's index must lie in [{-count}, {count}). Received: {index}")
-    return operator.index(index) % count
-
-
-def check_as_many(weights: Any, biases: Any) -> None:
-    for name, values in (("weights", weights), ("biases", biases)):
-        if values is not None and not is_sequence(values):
-            raise TypeError(f"`{name}` must be a sequence of arrays. Received: {type(values).__name__}")
-    if weights is None or len(weights) == 0:
-        raise ValueError("`weights` must hold at least one array. Received: none")
-    if biases is not None and len(biases) != len(weights):
-        raise ValueError(
-            f"`biases` must be as many as the weights. Received: {len(biases)} biases, {len(weights)} weights"
-        )
-
-
-def check_same_or_apart(x: np.ndarray, out: np.ndarray) -> None:
-    """`out`, which is C-contiguous and of x's shape, is exactly the memory of `x` or none of it."""
-    same = x.flags.c_contiguous and x.ctypes.data == out.ctypes.data
-    if not same and np.may_share_memory(x, out) and np.shares_memory(x, out):
-        raise ValueError("`out` must be the memory of `x` or apart from it. Received: an `out` that overlaps `x`")
-
-
 def unknown_name(name: Any, names: Iterable[str]) -> Exception:
     if not isinstance(name, str):
         return TypeError(f"an initializer's name must be a str. Received: {name!r}")
     return ValueError(f"an initializer's name must be one of {', '.join(sorted(names))}. Received: {name!r}")
-
-
-def no_gain(name: str) -> ValueError:
-    return ValueError(f"`activation` must be elementwise to have a gain. Received: activation={name!r}")
-
-
-def two_parameters(activation: Any, param: Any) -> ValueError:
-    return ValueError(
-        "the parameter of an activation must be given once, beside its name or as `param`. "
-        f"Received: {activation!r} and param={param!r}"
-    )
-
-
-def check_network(name: str, network: Any) -> tuple[list[int] | None, list[Any] | None]:
-    """The widths of a network or its layers, whichever it was given by; the other is None."""
-    parts = getattr(network, "layers", network)
-    if not isinstance(parts, Sequence) or isinstance(parts, (str, bytes)):
-        received = f"an array of shape {parts.shape}" if isinstance(parts, np.ndarray) else type(network).__name__
-        raise TypeError(
-            f"`{name}`, the first argument, must be an MLP, a list of (weight, bias, activation) or a list of widths. "
-            f"Received: {received}"
-        )
-    if not parts:
-        raise ValueError(f"`{name}` must have at least one layer. Received: none")
-    if all(isinstance(part, (int, float, np.number)) for part in parts):
-        if not all(is_int(part) and part >= 1 for part in parts):
-            raise ValueError(f"the widths in `{name}` must be ints >= 1. Received: {list(parts)}")
-        if len(parts) < 2:
-            raise ValueError(f"`{name}` must have at least two widths. Received: {list(parts)}")
-        return [operator.index(width) for width in parts], None
-    return None, list(parts)
-
-
-def only_for_widths(name: str, value: Any) -> ValueError:
-    return ValueError(
-        f"`{name}` must be left out for a network that is given by its layers, which have their own. "
-        f"Received: {name}={value!r}"
-    )
-
-
-def check_layer(number: int, layer: Any, inputs: int | None) -> tuple[np.ndarray, np.ndarray | None, Any]:
-    """The weight, the bias and the activation of a layer that follows one of so many outputs."""
-    try:
-        weight, bias, activation = layer
-    except (TypeError, ValueError):
-        raise TypeError(
-            f"layer {number} must be (weight, bias, activation). Received: {type(layer).__name__}"
-        ) from None
-    if not isinstance(weight, np.ndarray) or weight.ndim != 2 or weight.dtype not in (np.float32, np.float64):
-        received = f"{weight.dtype} {weight.shape}" if isinstance(weight, np.ndarray) else type(weight).__name__
-        raise TypeError(
-            f"the weight of layer {number} must be a float32 or float64 array (in, out). Received: {received}"
-        )
-    if 0 in weight.shape or (inputs is not None and weight.shape[0] != inputs):
-        least = "at least one input and output" if inputs is None else f"{inputs} inputs"
-        raise ValueError(f"the weight of layer {number} must have {least}. Received: shape {weight.shape}")
-    if bias is not None and (
-        not isinstance(bias, np.ndarray) or bias.shape != weight.shape[1:] or bias.dtype != weight.dtype
-    ):
-        received = f"{bias.dtype} {bias.shape}" if isinstance(bias, np.ndarray) else type(bias).__name__
-        raise ValueError(
-            f"the bias of layer {number} must be None or a {weight.dtype} array {weight.shape[1:]}. "
-            f"Received: {received}"
-        )
-    return weight, bias, activation
-
-
-def check_same_dtype(number: int, dtype: np.dtype, first: np.dtype) -> None:
-    if dtype != first:
-        raise TypeError(f"every layer must have the dtype of the first, {first}. Received: {dtype} in layer {number}")
-
-
-def check_made(weight: Any, shape: tuple[int, int], dtype: np.dtype) -> np.ndarray:
-    """What a caller's own initializer returned."""
-    if not isinstance(weight, np.ndarray) or weight.shape != shape or weight.dtype != dtype:
-        received = f"{weight.dtype} {weight.shape}" if isinstance(weight, np.ndarray) else type(weight).__name__
-        raise ValueError(f"`initializer` must return a {dtype} array {shape}. Received: {received}")
-    return weight
-
-
-def check_batch(x: Any, inputs: int, dtype: np.dtype) -> np.ndarray:
-    """A batch of rows for a network of so many inputs, in its dtype."""
-    array = np.asarray(x)
-    if array.dtype.kind not in "fiu":
-        raise TypeError(f"`x` must be an array of real numbers. Received: {array.dtype}")
-    if array.ndim != 2 or array.shape[1] != inputs or not array.size:
-        raise ValueError(f"`x` must have shape (batch, {inputs}) and at least one row. Received: {array.shape}")
-    with np.errstate(over="ignore"):  # an infinity is refused below
-        array = np.ascontiguousarray(array, dtype)
-    if not np.isfinite(array).all():
-        raise ValueError(f"`x` must be finite in {dtype}. Received: infinities or NaN")
-    return array
-
-
-def no_spread(spread: float) -> ValueError:
-    return ValueError(
-        "`x` must have rows that differ, or one row that is not zero, with a finite spread: the layers' are compared "
-        f"with it. Received: a spread of {spread}"
-    )
-
-
-def not_converged(number: int, std: float, count: int, bias_std: float) -> ValueError:
-    return ValueError(
-        "every pre-activation must come to std 1 within `tolerance` after at most `max_iterations` scalings of its "
-        "weight, and cannot where the bias alone has std 1 or more. "
-        f"Received: std={std:.6g} after {count} in layer {number}, whose bias has std {bias_std:.6g}"
-    )
-
-
-def no_signal(number: int, std: float) -> ValueError:
-    return ValueError(
-        f"every layer must have a pre-activation whose std is finite and > 0. Received: std={std} in layer {number}"
-    )
-
-
-def check_axes_pair(axes: Any) -> Any:
-    if not hasattr(axes, "__len__") or len(axes) != 2 or not all(hasattr(ax, "plot") for ax in axes):
-        raise TypeError(f"`target` must be a path or two matplotlib Axes. Received: {type(axes).__name__}")
-    return axes
-
-
-def bad_widths(text: str) -> ValueError:
-    return ValueError(
-        f"`widths` must be two or more sizes such as 784,512x20,10, and at most 10000 of up to six digits. "
-        f"Received: {text}"
-    )
-
-
-def bad_scheme(text: str, names: Sequence[str]) -> ValueError:
-    name = text.partition(":")[0]
-    wanted = ":".join((name, *names)) if names else f"{name}, without a number"
-    return ValueError(f"an initializer must be given as {wanted}. Received: {text}")
-
-
-def repeated_scheme(text: str) -> ValueError:
-    return ValueError(f"`init` must name every initializer once. Received: {text} twice")
-
-
-def bad_scheme_number(text: str) -> ValueError:
-    return ValueError(f"what stands between colons must be a number. Received: {text}")
-
-
-def check_figure_file(path: str, formats: Iterable[str]) -> None:
-    """Whether a figure can be drawn into this file, before there is one."""
-    folder = os.path.dirname(path) or "."
-    if not os.path.isdir(folder) or os.path.isdir(path) or not os.access(folder, os.W_OK):
-        raise ValueError(
-            f"a figure must be written to a file in a folder that exists and is writable. Received: {path}"
-        )
-    if os.path.splitext(path)[1][1:].lower() not in formats:
-        endings = ", ".join(f".{ending}" for ending in sorted(formats))
-        raise ValueError(f"a figure's file must end in one of {endings}. Received: {path}")
-
-
-def no_matplotlib() -> ImportError:
-    return ImportError("a plot needs the package matplotlib: pip install 'fastinit[plot]'")
 
 
 def bad_seed(seed: Any) -> TypeError:

@@ -11,20 +11,17 @@ import numpy as np
 from . import _kernels
 from ._activation import Activation, activate, resolve
 from ._memory import empty_in_huge_pages
-from ._validation import (
-    DType,
+from ._validation import DType, check_flag, check_out, check_threads
+from ._validation_forward import (
     check_activation_parameter,
     check_apart,
     check_as_many,
     check_dense,
-    check_flag,
     check_layers,
     check_mlp,
     check_network_input,
-    check_out,
     check_position,
     check_real_array,
-    check_threads,
     check_update,
 )
 from .runtime import thread_limit

@@ -21,7 +21,8 @@ from ._random import normal
 from ._report import LayerReport, Report, judge
 from ._slopes import pull_back, saturated_share, slope
 from ._terminal import Progress
-from ._validation import check_batch, check_flag, check_positive_int, no_spread
+from ._validation import check_flag, check_positive_int
+from ._validation_insight import check_batch, no_spread
 from .dense import Layer, activate, dense
 from .keys import Key
 

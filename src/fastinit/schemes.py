@@ -28,15 +28,14 @@ from ._random import normal
 from ._scaled import variance_scaling
 from ._validation import (
     check_axes,
-    check_base_shape,
     check_choice,
-    check_layer_counts,
     check_positive,
     check_positive_int,
     check_rank,
     check_shape,
     check_std,
 )
+from ._validation_insight import check_base_shape, check_layer_counts
 
 __all__ = [
     "Factors",
