@@ -6,8 +6,10 @@
 
 #if defined(__GNUC__)
 #define FI_ALWAYS_INLINE static inline __attribute__((always_inline))
+#define FI_OPAQUE(pointer) __asm__("" : "+r"(pointer)) /* the compiler shall not derive it from others */
 #else
 #define FI_ALWAYS_INLINE static inline
+#define FI_OPAQUE(pointer) (void)0
 #endif
 
 /* Fill out[0 .. count) with elements first .. first + count of the flattened tensor. */

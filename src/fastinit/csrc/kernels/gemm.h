@@ -41,7 +41,6 @@
     DO(1, 2) DO(2, 2) DO(3, 2) DO(4, 2) DO(1, 4) DO(2, 4) DO(3, 4)
 #endif
 #define CACHE_LINE 64
-#define ROWS_AT_ONCE 16 /* that packing takes at once */
 #endif
 
 /* Where the strips are: strip s, row k begins at first + s * strip + k * step. */
@@ -71,6 +70,13 @@ FI_ALWAYS_INLINE void REAL(tile_of)(const int rows, const int vectors, size_t de
 
     const real *row = b->first;
     const ptrdiff_t strip = b->strip, step = b->step;
+    /* One pointer for three rows, whose distances an address can hold: a register for each row would be too many. */
+    const real *rows_of_3[(TILE_ROWS + 2) / 3];
+#pragma GCC unroll 16
+    for (int i = 0; i < (rows + 2) / 3; i++) {
+        rows_of_3[i] = a + 3 * i * a_row;
+        FI_OPAQUE(rows_of_3[i]);
+    }
     const char *line = ahead->at;
     const ptrdiff_t line_step = ahead->step;
     for (size_t k = 0; k < depth; k++) {
@@ -82,7 +88,7 @@ FI_ALWAYS_INLINE void REAL(tile_of)(const int rows, const int vectors, size_t de
         }
 #pragma GCC unroll 16
         for (int r = 0; r < rows; r++) {
-            const vr x = VR(set)(a[r * a_row]);
+            const vr x = VR(set)(rows_of_3[r / 3][r % 3 * a_row]);
 #pragma GCC unroll 16
             for (int v = 0; v < vectors; v++)
                 sum[r][v] = VR(fma)(x, factor[v], sum[r][v]);
@@ -90,7 +96,9 @@ FI_ALWAYS_INLINE void REAL(tile_of)(const int rows, const int vectors, size_t de
         __builtin_prefetch(line, 0, 3);
         line += line_step;
         row += step;
-        a += a_step;
+#pragma GCC unroll 16
+        for (int i = 0; i < (rows + 2) / 3; i++)
+            rows_of_3[i] += a_step;
     }
 
     if (bias) {
@@ -273,16 +281,14 @@ static inline void REAL(pack_square)(const real *from, ptrdiff_t column, real *t
         VR(store)(to + i * TILE_COLUMNS, x[i]);
 }
 
-/* A few rows of a strip: by whole vectors where rows or columns lie in one piece. */
-static inline void REAL(pack_rows)(const real *from, ptrdiff_t row, ptrdiff_t column, int64_t rows, int64_t width, real *to)
+/* A strip: by whole vectors where rows or columns lie in one piece. */
+static inline void REAL(pack_strip)(const real *from, ptrdiff_t row, ptrdiff_t column, int64_t rows, int64_t width,
+                                    real *to)
 {
     if (column == 1 && width == TILE_COLUMNS) {
         for (int64_t k = 0; k < rows; k++)
-            for (int v = 0; v < FI_TILE_VECTORS; v++) {
-                const real *const at = from + k * row + v * REAL_LANES;
-                __builtin_prefetch(at + ROWS_AT_ONCE * row);
-                VR(store)(to + k * TILE_COLUMNS + v * REAL_LANES, VR(load)(at));
-            }
+            for (int v = 0; v < FI_TILE_VECTORS; v++)
+                VR(store)(to + k * TILE_COLUMNS + v * REAL_LANES, VR(load)(from + k * row + v * REAL_LANES));
         return;
     }
     int64_t packed = 0;
@@ -296,17 +302,12 @@ static inline void REAL(pack_rows)(const real *from, ptrdiff_t row, ptrdiff_t co
             to[k * width + i] = from[i * column + k * row];
 }
 
-/* A matrix into packed strips, some rows of all strips at a time, because a row's elements are neighbours. Behind a
- * narrow last strip stand zeros: its rows are loaded as whole ones. */
+/* A matrix into packed strips. Behind a narrow last one stand zeros: its rows are loaded as whole ones. */
 static void REAL(pack)(const void *weight, ptrdiff_t row, ptrdiff_t column, int64_t depth, int64_t columns, void *strips)
 {
-    for (int64_t k = 0; k < depth; k += ROWS_AT_ONCE) {
-        const int64_t rows = depth - k < ROWS_AT_ONCE ? depth - k : ROWS_AT_ONCE;
-        for (int64_t c = 0; c < columns; c += TILE_COLUMNS) {
-            const int64_t width = columns - c < TILE_COLUMNS ? columns - c : TILE_COLUMNS;
-            REAL(pack_rows)((const real *)weight + k * row + c * column, row, column, rows, width,
-                            (real *)strips + c * depth + k * width);
-        }
+    for (int64_t c = 0; c < columns; c += TILE_COLUMNS) {
+        const int64_t width = columns - c < TILE_COLUMNS ? columns - c : TILE_COLUMNS;
+        REAL(pack_strip)((const real *)weight + c * column, row, column, depth, width, (real *)strips + c * depth);
     }
     if (columns % TILE_COLUMNS != 0)
         memset((real *)strips + depth * columns, 0, (TILE_COLUMNS - 1) * sizeof(real));
