@@ -205,9 +205,8 @@ static void REAL(product_block)(const fi_product *p, int64_t row, int64_t rows, 
             }
         }
         /* While many rows meet one strip, the next strip comes nearer; else what the caller wants next. */
-        const int to_next_strip = p->packed && tiles > 2 && column + width + TILE_COLUMNS <= to;
-        const char *near = (const char *)(b.first + p->strip);
-        const char *const near_end = near + (to_next_strip ? depth * TILE_COLUMNS * (int64_t)sizeof(real) : 0);
+        const int to_next_strip = tiles > 2 && column + width + TILE_COLUMNS <= to;
+        const char *const near = (const char *)(b.first + p->strip);
 
         /* Tiles of nearly equal height: a short one at the end would read the strip for too little. */
         for (int64_t tile = 0, r = 0; tile < tiles; tile++) {
@@ -215,9 +214,10 @@ static void REAL(product_block)(const fi_product *p, int64_t row, int64_t rows, 
             const real *const a = x + r * p->x_row;
             real *const c = out + r * p->out_row + column;
             REAL(ahead) ahead = {(const char *)b.first, 0};
-            if (near < near_end) {
-                ahead = (REAL(ahead)){near, CACHE_LINE};
-                near += lines;
+            if (to_next_strip && tile * CACHE_LINE < TILE_COLUMNS * (int64_t)sizeof(real)) {
+                /* Line by line of a packed strip; of an unpacked one, a line of each row. */
+                ahead = p->packed ? (REAL(ahead)){near + tile * lines, CACHE_LINE}
+                                  : (REAL(ahead)){near + tile * CACHE_LINE, step * (ptrdiff_t)sizeof(real)};
             } else if (*next < (const char *)p->next_end) {
                 ahead = (REAL(ahead)){*next, CACHE_LINE};
                 *next += lines;
