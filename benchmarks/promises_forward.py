@@ -15,7 +15,6 @@ from fastinit import _kernels
 
 Job = Callable[[], Any]
 Compare = Callable[..., Any]  # must_show.compare
-TIMES = {1: "batch 1", 32: "32", 1024: "1024"}
 
 
 def one_core(compare: Compare, seconds: float) -> Iterator[Any]:
