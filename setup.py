@@ -72,7 +72,7 @@ if not (X86_64 or AARCH64) or sys.maxsize < 2**32 or sys.byteorder != "little" o
 os.chdir(Path(__file__).parent)
 extension = Extension(
     "fastinit._kernels",
-    sources=["src/fastinit/_kernels.pyx", *sorted(glob(f"{CSRC}/*.c"))],
+    sources=["src/fastinit/_kernels.pyx", *sorted(glob(f"{CSRC}/*.c")), *sorted(glob(f"{CSRC}/generated/*.c"))],
     depends=sorted(glob(f"{CSRC}/**/*.h", recursive=True)),
     include_dirs=[CSRC],
     extra_compile_args=[*FLAGS, "-Wno-unused-parameter"],

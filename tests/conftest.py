@@ -1,12 +1,19 @@
 """Fixtures that several test files share."""
 
+from __future__ import annotations
+
+import ctypes
+import sys
 from collections.abc import Iterator
 
 import pytest
 
-from fastinit import _kernels
+pytest.register_assert_rewrite("support")
 
-RUNNABLE = [name for name, compiled, runnable in _kernels.isas() if compiled and runnable]
+from fastinit import _kernels  # noqa: E402
+from support.floating_point import reach_mode  # noqa: E402
+from support.guard import Guarded  # noqa: E402
+from support.isas import RUNNABLE  # noqa: E402
 
 
 @pytest.fixture(params=RUNNABLE)
@@ -16,3 +23,16 @@ def isa(request: pytest.FixtureRequest) -> Iterator[str]:
     _kernels.use_isa(request.param)
     yield request.param
     _kernels.use_isa(before)
+
+
+@pytest.fixture(scope="session")
+def mxcsr(tmp_path_factory: pytest.TempPathFactory) -> ctypes.CDLL:
+    """Two functions that read and write this thread's MXCSR."""
+    return reach_mode(tmp_path_factory.mktemp("mode"))
+
+
+@pytest.fixture(scope="module")
+def guarded() -> list[Guarded]:
+    if sys.platform != "linux":
+        pytest.skip("memory is protected as Linux does it")
+    return [Guarded() for _ in range(4)]

@@ -62,12 +62,12 @@ SUSPICIOUS = 1e-4
 def chunks_of_words(source: str, key: Key) -> Iterator[NDArray[np.uint32]]:
     """The words of `key` in element order, or those of its children, one word of each in turn."""
     keys = [key] if source == "words" else [key.child(i) for i in range(CHILDREN)]
-    plan = _kernels.Plan.words()
+    law = _kernels.Law.words()
     count = CHUNK_WORDS // len(keys)
     chunk = np.empty((len(keys), count), np.uint32)
     for start in range(0, ENDLESS[0], count):
         for row, of in zip(chunk, keys, strict=True):
-            _kernels.fill(plan, row, of.key, of.stream, ENDLESS, ((start, start + count),))
+            _kernels.fill(law, row, of.key, of.stream, ENDLESS, ((start, start + count),))
         yield np.ascontiguousarray(chunk.T)
 
 
@@ -133,11 +133,11 @@ class Law:
 
     def magnitudes(self, words: Ints) -> Floats:
         """The magnitudes that the kernels make of these words."""
-        plan = _kernels.Plan.normal(_kernels.FLOAT32, 0.0, 1.0, -self.bound, self.bound)
+        law = _kernels.Law.normal(_kernels.FLOAT32, 0.0, 1.0, -self.bound, self.bound)
         padded = np.zeros(-(-words.size // 256) * 256, np.uint32)
         padded[: words.size] = words
         values = np.empty(padded.size, np.float32)
-        _kernels.map_words(plan, padded, values.view(np.uint8))
+        _kernels.map_words(law, padded, values.view(np.uint8))
         return np.abs(values[: words.size].astype(np.float64))
 
     def tail(self, magnitude: Floats) -> Floats:

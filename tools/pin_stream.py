@@ -23,7 +23,7 @@ ROOT = Path(__file__).resolve().parent.parent
 PAGE = ROOT / "docs/stream.md"
 HASHES = ROOT / "tests/data/stream_hashes.txt"
 FORWARD_HASHES = ROOT / "tests/data/forward_hashes.txt"
-TABLES = ROOT / "src/fastinit/csrc/tables.c"
+TABLES = ROOT / "src/fastinit/csrc/generated/tables.c"
 
 DTYPES = ("float32", "float64", "float16", "bfloat16")
 
@@ -137,7 +137,7 @@ def main() -> None:
     page = PAGE.read_text()
     before, rest = page.split("<!-- known answers -->\n", 1)
     _, after = rest.split("<!-- end -->\n", 1)
-    checksum = f"SHA-256 of `src/fastinit/csrc/tables.c`: `{tables_checksum()}`."
+    checksum = f"SHA-256 of `src/fastinit/csrc/generated/tables.c`: `{tables_checksum()}`."
     PAGE.write_text(f"{before}<!-- known answers -->\n{known_answers()}\n\n{checksum}\n<!-- end -->\n{after}")
     HASHES.write_text(hashes())
     FORWARD_HASHES.write_text(forward_hashes())

@@ -1,12 +1,12 @@
 """Initialize neural networks on the CPU: fast, and with the same bits on every machine."""
 
 from . import schemes
-from ._fans import fans
-from .dense import MLP, activate, dense
+from .forward import MLP, activate, dense
 from .initializers import (
     constant,
     delta_orthogonal,
     dirac,
+    fans,
     get,
     glorot_normal,
     glorot_uniform,

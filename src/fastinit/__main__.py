@@ -4,7 +4,8 @@ import argparse
 from collections.abc import Sequence
 from typing import NoReturn
 
-from . import _demo, _signal
+from .cli import demo as demo_command
+from .cli import signal as signal_command
 from .runtime import info
 
 EXAMPLES = """\
@@ -60,7 +61,7 @@ def show_info() -> None:
 
 def show_signal(parser: Parser, options: argparse.Namespace) -> None:
     try:
-        _signal.run(
+        signal_command.run(
             options.widths, options.activation, options.init, batch=options.batch, seed=options.seed, plot=options.plot
         )
     except (ImportError, OSError, TypeError, ValueError) as error:
@@ -117,7 +118,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         elif options.command == "signal":
             show_signal(parser, options)
         else:
-            _demo.run(seed=options.seed, compare=not options.no_compare)
+            demo_command.run(seed=options.seed, compare=not options.no_compare)
     except MemoryError:
         parser.exit(1, f"{parser.prog}: there is not enough memory\n")
     except KeyboardInterrupt:

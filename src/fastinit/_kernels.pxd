@@ -15,7 +15,7 @@ cdef extern from "fastinit.h" nogil:
         FI_U32
         FI_DTYPE_COUNT
 
-    ctypedef struct fi_plan:
+    ctypedef struct fi_law:
         fi_dtype dtype
 
     ctypedef struct fi_source:
@@ -27,13 +27,13 @@ cdef extern from "fastinit.h" nogil:
     enum:
         FI_MAX_NDIM
 
-    void fi_plan_words(fi_plan *plan) noexcept
-    void fi_plan_uniform(fi_plan *plan, fi_dtype dtype, double low, double high) noexcept
-    void fi_plan_symmetric_uniform(fi_plan *plan, fi_dtype dtype, double limit) noexcept
-    void fi_plan_normal(fi_plan *plan, fi_dtype dtype, double mean, double std, double lower, double upper) noexcept
+    void fi_law_words(fi_law *law) noexcept
+    void fi_law_uniform(fi_law *law, fi_dtype dtype, double low, double high) noexcept
+    void fi_law_symmetric_uniform(fi_law *law, fi_dtype dtype, double limit) noexcept
+    void fi_law_normal(fi_law *law, fi_dtype dtype, double mean, double std, double lower, double upper) noexcept
 
     ctypedef struct fi_job:
-        const fi_plan *plan
+        const fi_law *law
         fi_source source
         int ndim
         int64_t shape[32]
@@ -129,7 +129,7 @@ cdef extern from "fastinit.h" nogil:
     float fi_multiply_adds(int64_t count) noexcept nogil
 
     ctypedef struct fi_orthogonal_job:
-        const fi_plan *normal
+        const fi_law *normal
         fi_source source
         bint complex_numbers
         int64_t rows

@@ -6,47 +6,47 @@ from cpython.mem cimport PyMem_Calloc, PyMem_Free, PyMem_RawFree, PyMem_RawMallo
 
 VERSION = FASTINIT_VERSION.decode()
 
-# The codes of the dtypes that a Plan is made for.
+# The codes of the dtypes that a Law is made for.
 FLOAT32 = FI_F32
 FLOAT16 = FI_F16
 BFLOAT16 = FI_BF16
 FLOAT64 = FI_F64
 
 
-cdef class Plan:
+cdef class Law:
     """What to draw, for one dtype: the constants of one distribution. Immutable."""
 
-    cdef fi_plan c
+    cdef fi_law c
 
     def __init__(self):
-        raise TypeError("a Plan is made by Plan.uniform, Plan.symmetric_uniform, Plan.normal or Plan.words")
+        raise TypeError("a Law is made by Law.uniform, Law.symmetric_uniform, Law.normal or Law.words")
 
     @staticmethod
     def words():
         """The stream's 32-bit words."""
-        cdef Plan self = Plan.__new__(Plan)
-        fi_plan_words(&self.c)
+        cdef Law self = Law.__new__(Law)
+        fi_law_words(&self.c)
         return self
 
     @staticmethod
     def uniform(int dtype, double low, double high):
         """Uniform in the half-open [low, high)."""
-        cdef Plan self = Plan.__new__(Plan)
-        fi_plan_uniform(&self.c, <fi_dtype>dtype, low, high)
+        cdef Law self = Law.__new__(Law)
+        fi_law_uniform(&self.c, <fi_dtype>dtype, low, high)
         return self
 
     @staticmethod
     def symmetric_uniform(int dtype, double limit):
         """Uniform in the closed [-limit, limit]."""
-        cdef Plan self = Plan.__new__(Plan)
-        fi_plan_symmetric_uniform(&self.c, <fi_dtype>dtype, limit)
+        cdef Law self = Law.__new__(Law)
+        fi_law_symmetric_uniform(&self.c, <fi_dtype>dtype, limit)
         return self
 
     @staticmethod
     def normal(int dtype, double mean, double std, double lower, double upper):
         """Normal, cut off at mean + std * [lower, upper] where these are finite."""
-        cdef Plan self = Plan.__new__(Plan)
-        fi_plan_normal(&self.c, <fi_dtype>dtype, mean, std, lower, upper)
+        cdef Law self = Law.__new__(Law)
+        fi_law_normal(&self.c, <fi_dtype>dtype, mean, std, lower, upper)
         return self
 
 
@@ -54,13 +54,13 @@ cdef class Plan:
 cdef Py_ssize_t GIL_BYTES = 1 << 16
 
 
-cdef Py_ssize_t describe(fi_job *job, Plan plan, uint64_t key, uint64_t stream, tuple shape, tuple block) except -1:
+cdef Py_ssize_t describe(fi_job *job, Law law, uint64_t key, uint64_t stream, tuple shape, tuple block) except -1:
     """Write all but the output into a job; return the output's bytes."""
     cdef Py_ssize_t count = 1
     cdef int i
     if len(shape) > FI_MAX_NDIM:
         raise ValueError(f"a tensor has at most {FI_MAX_NDIM} axes. Received: {len(shape)}")
-    job.plan = &plan.c
+    job.law = &law.c
     job.source.key = key
     job.source.stream = stream
     job.source.words = NULL
@@ -75,16 +75,16 @@ cdef Py_ssize_t describe(fi_job *job, Plan plan, uint64_t key, uint64_t stream, 
         if not 0 <= job.start[i] <= job.stop[i] <= job.shape[i]:
             raise ValueError(f"axis {i} of size {job.shape[i]} has no block [{job.start[i]}, {job.stop[i]})")
         count *= job.stop[i] - job.start[i]
-    return count * <Py_ssize_t>fi_itemsize(plan.c.dtype)
+    return count * <Py_ssize_t>fi_itemsize(law.c.dtype)
 
 
-def fill(Plan plan not None, out, uint64_t key, uint64_t stream, tuple shape not None, tuple block=None, int threads=1):
+def fill(Law law not None, out, uint64_t key, uint64_t stream, tuple shape not None, tuple block=None, int threads=1):
     """Fill `out` with the tensor of `shape`, or with its `block`, a (start, stop) pair per axis.
 
     `out` is a writable C-contiguous buffer of exactly the block's elements.
     """
     cdef fi_job job
-    cdef Py_ssize_t size = describe(&job, plan, key, stream, shape, block)
+    cdef Py_ssize_t size = describe(&job, law, key, stream, shape, block)
     cdef Py_buffer view
     PyObject_GetBuffer(out, &view, PyBUF_WRITABLE | PyBUF_C_CONTIGUOUS)
     try:
@@ -109,8 +109,8 @@ def fill_all(list requests not None, int threads):
         if count and (jobs == NULL or views == NULL):
             raise MemoryError
         for i in range(count):
-            plan, out, key, stream, shape, block = requests[i]
-            size = describe(&jobs[i], plan, key, stream, shape, block)
+            law, out, key, stream, shape, block = requests[i]
+            size = describe(&jobs[i], law, key, stream, shape, block)
             PyObject_GetBuffer(out, &views[i], PyBUF_WRITABLE | PyBUF_C_CONTIGUOUS)
             opened = i + 1
             if views[i].len != size:
@@ -186,7 +186,7 @@ cdef double GIL_PRODUCTS = 1 << 17
 
 
 def orthogonal(
-    Plan normal not None,
+    Law normal not None,
     out,
     uint64_t key,
     uint64_t stream,
@@ -202,7 +202,7 @@ def orthogonal(
 
     A `matrix` is (rows, columns), rows >= columns > 0. `out` is a writable C-contiguous buffer of
     (matrices, rows, columns wanted), or of (matrices, columns wanted, rows) if `wide`, of the dtype of
-    `normal`, a plan of standard normals in float32 or float64; pairs of them if `complex_numbers`.
+    `normal`, a law of standard normals in float32 or float64; pairs of them if `complex_numbers`.
     """
     cdef fi_orthogonal_job job
     cdef Py_buffer view
@@ -266,13 +266,13 @@ def narrow(int source_dtype, x, int dtype, out):
         PyBuffer_Release(&source)
 
 
-def map_words(Plan plan not None, const uint32_t[::1] words, unsigned char[::1] out):
+def map_words(Law law not None, const uint32_t[::1] words, unsigned char[::1] out):
     """For tests: map given words, not Philox's, to values. Their number is a multiple of 256."""
-    cdef Py_ssize_t wide = 2 if plan.c.dtype == FI_F64 else 1
+    cdef Py_ssize_t wide = 2 if law.c.dtype == FI_F64 else 1
     if words.shape[0] == 0 or words.shape[0] % FI_WORDS_PADDING != 0:
         raise ValueError(f"the number of words must be a multiple of {FI_WORDS_PADDING}")
     cdef fi_job job
-    cdef Py_ssize_t size = describe(&job, plan, 0, 0, (words.shape[0] // wide,), None)
+    cdef Py_ssize_t size = describe(&job, law, 0, 0, (words.shape[0] // wide,), None)
     if out.shape[0] != size:
         raise ValueError(f"`out` has {out.shape[0]} bytes for {size}")
     job.source.words = &words[0]
@@ -315,7 +315,7 @@ def multiply_adds(int64_t count):
 
 
 def special(str name not None, double x):
-    """For tests: the scalar functions behind the plans."""
+    """For tests: the scalar functions behind the laws."""
     if name == "exp":
         return fi_exp(x)
     if name == "log":

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from ._validation import bad_key_part, bad_seed, bad_seed_range, is_int, no_key_part
+from ._arguments import is_int
 
 _LIMIT = 1 << 64
 _PERSON = b"fastinit.v1"
@@ -91,7 +91,7 @@ class Key:
         True
         """
         if not parts:
-            raise no_key_part()
+            raise _no_key_part()
         key, stream = self.key, self.stream
         for part in parts:
             tag, payload = _encode(part)
@@ -136,7 +136,7 @@ def key_and_stream(seed: Any) -> tuple[int, int]:
     if type(seed) is int:
         if 0 <= seed < _LIMIT:
             return seed, 0
-        raise bad_seed_range(seed)
+        raise _bad_seed_range(seed)
     if isinstance(seed, Key):
         return seed.key, seed.stream
     if seed is None:
@@ -153,14 +153,14 @@ def key_and_stream(seed: Any) -> tuple[int, int]:
         # One call for all four, so that its lock covers them together.
         a, b, c, d = (int(word) & 0xFFFFFFFF for word in seed.random_raw(4))
         return a | b << 32, c | d << 32
-    raise bad_seed(seed)
+    raise _bad_seed(seed)
 
 
 def _checked_word(word: int) -> int:
     if not is_int(word):
-        raise bad_seed(word)
+        raise _bad_seed(word)
     if not 0 <= word < _LIMIT:
-        raise bad_seed_range(int(word))
+        raise _bad_seed_range(int(word))
     return int(word)
 
 
@@ -174,4 +174,23 @@ def _encode(part: str | int | bytes) -> tuple[bytes, bytes]:
         # The shortest two's complement: one bit for the sign beside those of the number.
         bits = (number if number >= 0 else ~number).bit_length() + 1
         return b"i", number.to_bytes((bits + 7) // 8, "little", signed=True)
-    raise bad_key_part(part)
+    raise _bad_key_part(part)
+
+
+def _bad_seed(seed: Any) -> TypeError:
+    return TypeError(
+        "`seed` must be None, an int, a fastinit.Key, or a numpy.random SeedSequence, Generator or BitGenerator. "
+        f"Received: {seed!r}"
+    )
+
+
+def _bad_seed_range(seed: int) -> ValueError:
+    return ValueError(f"`seed` must lie in [0, 2**64). Received: seed={seed}")
+
+
+def _no_key_part() -> TypeError:
+    return TypeError("`child` must be given at least one part. Received: none")
+
+
+def _bad_key_part(part: Any) -> TypeError:
+    return TypeError(f"a part of a key's path must be a str, an int or bytes. Received: {part!r}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable
 from typing import Any
 
 try:
@@ -12,7 +13,6 @@ except ImportError as error:
         "fastinit's compiled kernels cannot be imported; install the package (pip install .) for this Python"
     ) from error
 from ._cpus import usable_cpus
-from ._validation import bad_thread_limit, isa_not_compiled, isa_not_runnable, unknown_isa
 
 __version__: str = _kernels.VERSION
 
@@ -85,12 +85,12 @@ def _choose_isa(wanted: str | None) -> None:
         return
     known = {name: (compiled, runnable) for name, compiled, runnable in _kernels.isas()}
     if wanted not in known:
-        raise unknown_isa(wanted, known)
+        raise _unknown_isa(wanted, known)
     compiled, runnable = known[wanted]
     if not compiled:
-        raise isa_not_compiled(wanted, available)
+        raise _isa_not_compiled(wanted, available)
     if not runnable:
-        raise isa_not_runnable(wanted, available)
+        raise _isa_not_runnable(wanted, available)
     _kernels.use_isa(wanted)
 
 
@@ -98,8 +98,34 @@ def _thread_limit_of(wanted: str | None) -> int:
     if not wanted:
         return 1 << 30
     if not wanted.isdecimal() or int(wanted) < 1:
-        raise bad_thread_limit(wanted)
+        raise _bad_thread_limit(wanted)
     return int(wanted)
+
+
+def _bad_thread_limit(wanted: str) -> ImportError:
+    return _bad_environment(f"FASTINIT_NUM_THREADS must be an int >= 1. Received: {wanted!r}")
+
+
+def _bad_environment(sentence: str) -> ImportError:
+    # Naming the module that cannot be imported lets `python -m fastinit` print this one line alone.
+    return ImportError(sentence, name="fastinit")
+
+
+def _unknown_isa(name: str, names: Iterable[str]) -> ImportError:
+    return _bad_environment(f"FASTINIT_ISA must name one of {', '.join(names)}. Received: {name!r}, an unknown name")
+
+
+def _isa_not_compiled(name: str, names: Iterable[str]) -> ImportError:
+    return _bad_environment(
+        f"FASTINIT_ISA={name}: this build of fastinit has no {name} kernels compiled in. "
+        f"It can run here: {', '.join(names)}"
+    )
+
+
+def _isa_not_runnable(name: str, names: Iterable[str]) -> ImportError:
+    return _bad_environment(
+        f"FASTINIT_ISA={name}: this machine cannot run {name} instructions. It can run: {', '.join(names)}"
+    )
 
 
 _choose_isa(os.environ.get("FASTINIT_ISA"))

@@ -21,21 +21,11 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ._constant import constant
-from ._engine import Shape
-from ._fans import Axes, compute_fans
-from ._random import normal
-from ._scaled import variance_scaling
-from ._validation import (
-    check_axes,
-    check_choice,
-    check_positive,
-    check_positive_int,
-    check_rank,
-    check_shape,
-    check_std,
-)
-from ._validation_insight import check_base_shape, check_layer_counts
+from ._arguments import check_axes, check_choice, check_positive, check_positive_int, check_rank, check_shape
+from .initializers import constant, normal, variance_scaling
+from .initializers._checks import check_std
+from .initializers._engine import Shape
+from .initializers._fans import Axes, compute_fans
 
 __all__ = [
     "Factors",
@@ -225,7 +215,7 @@ def deepnorm(*, encoder_layers: int = 0, decoder_layers: int = 0) -> tuple[Facto
     >>> decoder.weight == 192**-0.25, decoder.residual == 48**0.25
     (True, True)
     """
-    n, m = check_layer_counts(encoder_layers, decoder_layers)
+    n, m = _check_layer_counts(encoder_layers, decoder_layers)
     if n and m:
         mixed = (n**4 * m) ** (1 / 16)
         return Factors(0.87 / mixed, 0.81 * mixed), Factors((12 * m) ** -0.25, (3 * m) ** 0.25)
@@ -261,7 +251,7 @@ def subln(*, encoder_layers: int = 0, decoder_layers: int = 0) -> tuple[Factors,
     >>> round(encoder.weight, 6)
     1.78271
     """
-    n, m = check_layer_counts(encoder_layers, decoder_layers)
+    n, m = _check_layer_counts(encoder_layers, decoder_layers)
     if n and m:
         cross = math.log(3 * m)
         return Factors(math.sqrt(cross * math.log(2 * n) / 3)), Factors(math.sqrt(cross))
@@ -297,7 +287,7 @@ def t_fixup(*, encoder_layers: int = 0, decoder_layers: int = 0) -> tuple[Factor
     >>> encoder.weight == 0.67 * 6**-0.25, decoder.weight == 54**-0.25
     (True, True)
     """
-    n, m = check_layer_counts(encoder_layers, decoder_layers)
+    n, m = _check_layer_counts(encoder_layers, decoder_layers)
     return Factors(0.67 * n**-0.25 if n else 1.0), Factors((9 * m) ** -0.25 if m else 1.0)
 
 
@@ -514,7 +504,7 @@ def _axes(kwargs: dict[str, Any]) -> tuple[Any, Any, Any]:
 
 def _growth(shape: Shape, base_shape: Shape, in_axis: Axes, out_axis: Axes, batch_axis: Axes) -> tuple[float, float]:
     """By what factors fan_in and fan_out are larger than those of the base shape."""
-    sizes, base = check_base_shape(check_shape(shape), check_shape(base_shape))
+    sizes, base = _check_base_shape(check_shape(shape), check_shape(base_shape))
     if (in_axis, out_axis) == (-2, -1):
         (batch,) = check_axes(len(sizes), batch_axis=batch_axis)
         left = [axis for axis in range(len(sizes)) if axis not in batch]
@@ -523,3 +513,25 @@ def _growth(shape: Shape, base_shape: Shape, in_axis: Axes, out_axis: Axes, batc
     fan_in, fan_out = compute_fans(sizes, in_axis, out_axis, batch_axis)
     base_in, base_out = compute_fans(base, in_axis, out_axis, batch_axis)
     return fan_in / base_in, fan_out / base_out
+
+
+# Checks
+
+
+def _check_layer_counts(encoder_layers: Any, decoder_layers: Any) -> tuple[int, int]:
+    counts = (
+        check_positive_int("encoder_layers", encoder_layers, least=0),
+        check_positive_int("decoder_layers", decoder_layers, least=0),
+    )
+    if counts == (0, 0):
+        raise ValueError("`encoder_layers` or `decoder_layers` must be >= 1. Received: 0 and 0")
+    return counts
+
+
+def _check_base_shape(shape: tuple[int, ...], base_shape: tuple[int, ...]) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    if len(shape) != len(base_shape) or 0 in shape or 0 in base_shape:
+        raise ValueError(
+            "`base_shape` must have as many axes as `shape`, none of size 0. "
+            f"Received: shape={shape}, base_shape={base_shape}"
+        )
+    return shape, base_shape

@@ -1,5 +1,5 @@
 /* Activations of whole arrays, divided among threads. */
-#include "kernels.h"
+#include "kernels/table.h"
 #include "pool.h"
 #include "simd/fpmode.h"
 

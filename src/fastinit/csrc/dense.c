@@ -1,7 +1,7 @@
 /* Dense layers: a matrix product for every item of the leading axes, divided among threads. */
 #include <string.h>
 
-#include "kernels.h"
+#include "kernels/table.h"
 #include "pool.h"
 #include "simd/fpmode.h"
 #include "work.h"

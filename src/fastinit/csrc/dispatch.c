@@ -1,6 +1,6 @@
 /* Which instruction set runs: the ordered table, and the one in use. */
 #include "cpu.h"
-#include "kernels.h"
+#include "kernels/table.h"
 
 typedef struct {
     const char *name;

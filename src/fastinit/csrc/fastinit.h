@@ -27,7 +27,7 @@ typedef enum {
     FI_DTYPE_COUNT
 } fi_dtype;
 
-/* How words become values; chosen by the plan from the distribution, its bounds and the dtype. */
+/* How words become values; chosen by the law from the distribution, its bounds and the dtype. */
 typedef enum {
     FI_METHOD_WORDS,      /* the words themselves (FI_U32 only) */
     FI_METHOD_UNIFORM,    /* scaled integers */
@@ -70,7 +70,7 @@ typedef struct {
     fi_method method;
     fi_law32 f32;
     fi_law64 f64;
-} fi_plan;
+} fi_law;
 
 /* Where words come from: Philox under (key, stream), or, for tests, a given array whose length is a
  * multiple of FI_WORDS_PADDING. */
@@ -81,22 +81,22 @@ typedef struct {
 
 #define FI_WORDS_PADDING 256
 
-/* Plans. Every argument is finite, except truncation bounds, which may be infinite; low <= high,
+/* Laws. Every argument is finite, except truncation bounds, which may be infinite; low <= high,
  * lower <= upper, std >= 0, and every value that can come out is finite in the dtype. */
-void fi_plan_words(fi_plan *plan);
+void fi_law_words(fi_law *law);
 /* Half-open [low, high). */
-void fi_plan_uniform(fi_plan *plan, fi_dtype dtype, double low, double high);
+void fi_law_uniform(fi_law *law, fi_dtype dtype, double low, double high);
 /* Closed [-limit, limit]. */
-void fi_plan_symmetric_uniform(fi_plan *plan, fi_dtype dtype, double limit);
+void fi_law_symmetric_uniform(fi_law *law, fi_dtype dtype, double limit);
 /* A normal cut off at mean + std * [lower, upper]; infinite bounds give the plain normal. */
-void fi_plan_normal(fi_plan *plan, fi_dtype dtype, double mean, double std, double lower, double upper);
+void fi_law_normal(fi_law *law, fi_dtype dtype, double mean, double std, double lower, double upper);
 
 #define FI_MAX_NDIM 32
 
 /* One block of one tensor to fill: [start, stop) on each axis of the shape. `out` is C-contiguous and of
  * the block's shape. The second half is for fi_fill to keep its division of the work in. */
 typedef struct {
-    const fi_plan *plan;
+    const fi_law *law;
     fi_source source;
     int ndim;
     int64_t shape[FI_MAX_NDIM], start[FI_MAX_NDIM], stop[FI_MAX_NDIM];
@@ -113,7 +113,7 @@ void fi_fill(fi_job *jobs, int64_t count, int threads);
  * (r, c) of number i of those asked for is written to out[i * matrix_step + r * row_step + c * column_step],
  * steps counted in elements. `normal` draws standard normals in FI_F32 or FI_F64, which all is computed in. */
 typedef struct {
-    const fi_plan *normal;
+    const fi_law *normal;
     fi_source source;
     int complex_numbers;
     int64_t rows, columns;
@@ -255,7 +255,7 @@ int fi_isa_current(void);
 /* isa must be compiled and runnable. Not safe beside running kernels: import time and tests only. */
 void fi_isa_use(int isa);
 
-/* Scalar functions behind the plans, exposed for tests; see special.c. */
+/* Scalar functions behind the laws, exposed for tests; see special.c. */
 double fi_exp(double x);
 double fi_log(double x);
 double fi_erf_sqrt2(double x);  /* P(|Z| <= x), x >= 0 */

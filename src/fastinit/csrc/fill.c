@@ -1,5 +1,5 @@
 /* From blocks of tensors to runs of consecutive elements, divided among threads. */
-#include "kernels.h"
+#include "kernels/table.h"
 #include "pool.h"
 #include "simd/fma.h"
 #include "simd/fpmode.h"
@@ -51,14 +51,14 @@ static uint64_t first_of_run(const fi_job *job, int64_t run)
 
 static void do_piece(const fi_job *job, int64_t piece)
 {
-    fi_fill_run *fill = fi_current_kernels()->fill[job->plan->method][job->plan->dtype];
-    const size_t itemsize = fi_itemsize(job->plan->dtype);
+    fi_fill_run *fill = fi_current_kernels()->fill[job->law->method][job->law->dtype];
+    const size_t itemsize = fi_itemsize(job->law->dtype);
     unsigned char *out = job->out;
 
     if (job->pieces_per_run > 1) { /* part of a long run */
         const int64_t run = piece / job->pieces_per_run, from = piece % job->pieces_per_run * PIECE;
         const int64_t count = job->run - from < PIECE ? job->run - from : PIECE;
-        fill(job->plan, &job->source, first_of_run(job, run) + (uint64_t)from, (size_t)count,
+        fill(job->law, &job->source, first_of_run(job, run) + (uint64_t)from, (size_t)count,
              out + (size_t)(run * job->run + from) * itemsize);
         return;
     }
@@ -66,7 +66,7 @@ static void do_piece(const fi_job *job, int64_t piece)
     if (last > job->runs)
         last = job->runs;
     for (int64_t run = piece * job->runs_per_piece; run < last; run++)
-        fill(job->plan, &job->source, first_of_run(job, run), (size_t)job->run,
+        fill(job->law, &job->source, first_of_run(job, run), (size_t)job->run,
              out + (size_t)(run * job->run) * itemsize);
 }
 

@@ -1,7 +1,7 @@
 /* Networks of dense layers: rows go through all the layers in pieces, without a pause between layers. */
 #include <string.h>
 
-#include "kernels.h"
+#include "kernels/table.h"
 #include "pool.h"
 #include "simd/fpmode.h"
 #include "work.h"

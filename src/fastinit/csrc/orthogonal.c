@@ -1,5 +1,5 @@
 /* From a batch of orthogonal matrices to panels of vectors and strips of columns, divided among threads. */
-#include "kernels.h"
+#include "kernels/table.h"
 #include "pool.h"
 #include "simd/fpmode.h"
 #include "work.h"

@@ -1,15 +1,15 @@
-/* exp, log, erf and erfc in float64 for the constants of a plan.
+/* exp, log, erf and erfc in float64 for the constants of a law.
  *
  * They use + - * / and scaling by powers of two alone, in a fixed order and without fma or libm, so that
- * their bits are the same everywhere and in _reference.py. Errors are below 1e-15 relative, which
- * tests/test_reference.py asserts.
+ * their bits are the same everywhere and in tests/oracle/stream.py. Errors are below 1e-15 relative, which
+ * tests/kernels/test_reference.py asserts.
  */
 #include "special.h"
 
 #include <string.h>
 
 #include "fastinit.h"
-#include "tables.h"
+#include "generated/tables.h"
 
 #define LENGTH(a) ((int)(sizeof(a) / sizeof((a)[0])))
 

@@ -1,4 +1,4 @@
-/* Scalar functions behind the plans: see special.c. */
+/* Scalar functions behind the laws: see special.c. */
 #ifndef FASTINIT_SPECIAL_H
 #define FASTINIT_SPECIAL_H
 

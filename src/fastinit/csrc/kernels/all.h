@@ -1,6 +1,6 @@
 /* Every kernel, and the one symbol of an instruction set: its table. The file that includes this has
  * included its vocabulary before. */
-#include "../kernels.h"
+#include "table.h"
 
 #include "icdf.h"
 #include "uniform.h"
@@ -8,10 +8,10 @@
 #include "fill.h"
 
 #define FILL(method, METHOD, dtype, DTYPE)                                                                   \
-    static void fill_##method##_##dtype(const fi_plan *plan, const fi_source *source, uint64_t first,        \
+    static void fill_##method##_##dtype(const fi_law *law, const fi_source *source, uint64_t first,        \
                                         size_t count, void *out)                                             \
     {                                                                                                        \
-        fill_run(plan, source, first, count, out, METHOD, DTYPE);                                            \
+        fill_run(law, source, first, count, out, METHOD, DTYPE);                                            \
     }
 
 #define FILL_FLOATS(method, METHOD)      \

@@ -2,7 +2,7 @@
  *
  * Included twice, after real32.h and after real64.h. Constants come from tools/make_activations.py.
  */
-#include "../activation_tables.h"
+#include "../generated/activation_tables.h"
 
 #undef EXP_SHIFT
 #undef EXP_ROUND

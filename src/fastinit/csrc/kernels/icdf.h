@@ -9,7 +9,7 @@
  * Polynomials are evaluated for a pack of FI_PACK vectors in step: one vector's chain of fmas alone would
  * leave the units idle, and a processor's scheduler is too small to find the next vector's by itself.
  */
-#include "../tables.h"
+#include "../generated/tables.h"
 
 #define EACH for (int i = 0; i < FI_PACK; i++)
 

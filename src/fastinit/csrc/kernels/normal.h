@@ -1,5 +1,5 @@
 /* Normal and truncated normal values: from a word to q, the two-sided tail's mass, from q to z by the
- * table, from z to z * std + mean, held inside the bounds. plan.c makes the constants. */
+ * table, from z to z * std + mean, held inside the bounds. law.c makes the constants. */
 
 /* Symmetric bounds [-a, a], or none. With m the magnitude's bits:
  *     y = fma(m, c 2^-31, c 2^-32),  q = fma(2^31 - 1 - m, c 2^-31, 1 - c + c 2^-32),  c = P(|Z| <= a)

@@ -1,0 +1,316 @@
+"""What every call takes, shape, dtype, out, index, threads, axes and numbers, and the sentences that many say.
+
+What one wing alone checks stands in its `_checks`, what one module alone says in that module.
+
+A sentence says what must hold, then what came. The functions raise; they never convert silently and
+never write.
+"""
+
+from __future__ import annotations
+
+import math
+import operator
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from . import _kernels
+from ._memory import empty_in_huge_pages
+
+Block = tuple[tuple[int, int], ...]
+
+_MAX_BYTES = 1 << 63
+
+
+class Target(NamedTuple):
+    """What a call fills: all that can be known before anything is allocated or drawn."""
+
+    shape: tuple[int, ...]  # of the whole tensor
+    block: Block | None  # the part of it that is wanted, None for all
+    dtype: DType
+    out: np.ndarray | None
+    threads: int | None
+    block_shape: tuple[int, ...]
+    nbytes: int  # of what is wanted
+
+    def array(self, huge_from: int = 1 << 25) -> np.ndarray:
+        """The array to fill: the caller's, or a new one, in huge pages from so many bytes on."""
+        if self.out is not None:
+            return self.out
+        if self.nbytes < huge_from:
+            return np.empty(self.block_shape, self.dtype.numpy)
+        return empty_in_huge_pages(self.block_shape, self.dtype.numpy)
+
+    @property
+    def ends(self) -> Block:
+        """Start and stop of what is wanted, on every axis."""
+        return tuple([(0, n) for n in self.shape]) if self.block is None else self.block
+
+
+@dataclass(frozen=True, eq=False)  # one object a dtype: its hash is quick
+class DType:
+    """A dtype that fastinit fills."""
+
+    numpy: np.dtype
+    code: int  # of the kernels
+    largest: float  # its largest finite value
+    reach: float  # no standard normal of this dtype's kernels lies further out
+
+
+DTYPES = {
+    np.dtype(np.float32): DType(np.dtype(np.float32), _kernels.FLOAT32, float(np.finfo(np.float32).max), 6.34),
+    np.dtype(np.float64): DType(np.dtype(np.float64), _kernels.FLOAT64, float(np.finfo(np.float64).max), 8.3),
+    np.dtype(np.float16): DType(np.dtype(np.float16), _kernels.FLOAT16, 65504.0, 6.34),
+}
+_FLOAT32 = DTYPES[np.dtype(np.float32)]
+_DTYPE_NAMES = "float32, float64, float16 or bfloat16"
+# Pairs of reals, for the initializers that make complex tensors.
+_COMPLEX_DTYPES = {
+    np.dtype(np.complex64): DType(np.dtype(np.complex64), _kernels.FLOAT32, _FLOAT32.largest, 6.34),
+    np.dtype(np.complex128): DType(np.dtype(np.complex128), _kernels.FLOAT64, float(np.finfo(np.float64).max), 8.3),
+}
+_ALL_DTYPE_NAMES = "float32, float64, float16, bfloat16, complex64 or complex128"
+
+
+def check_target(shape: Any, dtype: Any, out: Any, index: Any, threads: Any, complex_too: bool = False) -> Target:
+    """Check the arguments that every initializer takes, but for the seed."""
+    if out is None and index is None and dtype is None and threads is None and type(shape) is tuple:
+        for n in shape:
+            if type(n) is not int:
+                break
+        else:
+            return _plain_target(shape)
+    return _checked_target(shape, dtype, out, index, threads, complex_too)
+
+
+@lru_cache(maxsize=1024)
+def _plain_target(shape: tuple[int, ...]) -> Target:
+    """The common case, remembered: whoever makes many small tensors makes them of few shapes."""
+    return _checked_target(shape, None, None, None, None)
+
+
+def _checked_target(shape: Any, dtype: Any, out: Any, index: Any, threads: Any, complex_too: bool = False) -> Target:
+    limit = None if threads is None else check_threads(threads)
+    checked = check_shape(shape)
+    if dtype is None:
+        kind = _FLOAT32 if out is None else check_dtype(_array(out).dtype, "out.dtype", complex_too)
+    else:
+        kind = check_dtype(dtype, "dtype", complex_too)
+    # NumPy, too, leaves zeros out of this product.
+    if math.prod([n for n in checked if n]) * kind.numpy.itemsize >= _MAX_BYTES:
+        raise ValueError(f"`shape` must describe fewer than 2**63 bytes. Received: shape={shape}, dtype={kind.numpy}")
+    block = None if index is None else check_index(index, checked)
+    block_shape = checked if block is None else tuple([stop - start for start, stop in block])
+    if out is not None:
+        check_out(out, kind, block_shape)
+    return Target(checked, block, kind, out, limit, block_shape, math.prod(block_shape) * kind.numpy.itemsize)
+
+
+def check_shape(shape: Any) -> tuple[int, ...]:
+    if type(shape) is tuple:
+        for n in shape:
+            if type(n) is not int or n < 0:
+                break
+        else:
+            if len(shape) <= 32:
+                return shape
+    sizes: Any
+    if is_int(shape):
+        sizes = (shape,)
+    elif is_sequence(shape):
+        sizes = shape
+    else:
+        raise TypeError(f"`shape` must be an int or a sequence of ints. Received: shape={shape!r}")
+    result = []
+    for n in sizes:
+        if not is_int(n):
+            raise TypeError(f"`shape` must be an int or a sequence of ints. Received: shape={shape!r}")
+        if n < 0:
+            raise ValueError(f"`shape` must hold no negative size. Received: shape={shape!r}")
+        result.append(operator.index(n))
+    if len(result) > 32:
+        raise ValueError(f"`shape` must have at most 32 axes. Received: {len(result)} axes")
+    return tuple(result)
+
+
+def check_dtype(dtype: Any, name: str = "dtype", complex_too: bool = False) -> DType:
+    try:
+        return _resolve_dtype(dtype, name, complex_too)
+    except TypeError as error:
+        if "unhashable" not in str(error):
+            raise
+        names = _ALL_DTYPE_NAMES if complex_too else _DTYPE_NAMES
+        raise TypeError(f"`{name}` must be {names}. Received: {dtype!r}") from None
+
+
+@lru_cache(maxsize=64)
+def _resolve_dtype(dtype: Any, name: str, complex_too: bool) -> DType:
+    names = _ALL_DTYPE_NAMES if complex_too else _DTYPE_NAMES
+    if isinstance(dtype, str) and dtype == "bfloat16":
+        try:
+            import ml_dtypes
+        except ImportError as error:
+            raise ImportError(
+                "dtype 'bfloat16' needs the package ml_dtypes: pip install 'fastinit[bfloat16]'"
+            ) from error
+        dtype = ml_dtypes.bfloat16
+    if dtype is None:  # np.dtype(None) would be float64
+        raise TypeError(f"`{name}` must be {names}. Received: None")
+    try:
+        resolved = np.dtype(dtype)
+    except (TypeError, ValueError, SyntaxError):  # NumPy reads strings as a small language
+        raise TypeError(f"`{name}` must be {names}. Received: {dtype!r}") from None
+    if resolved in DTYPES:
+        return DTYPES[resolved]
+    if complex_too and resolved in _COMPLEX_DTYPES:
+        return _COMPLEX_DTYPES[resolved]
+    if resolved.name == "bfloat16" and resolved.itemsize == 2:
+        return DType(resolved, _kernels.BFLOAT16, float.fromhex("0x1.fep127"), 6.34)
+    raise TypeError(f"`{name}` must be {names} in native byte order. Received: {resolved!r}")
+
+
+def check_out(out: Any, dtype: DType, shape: tuple[int, ...]) -> None:
+    if _array(out).dtype != dtype.numpy:
+        raise TypeError(f"`out` must have dtype {dtype.numpy}. Received: {out.dtype!r}")
+    if out.shape != shape:
+        raise ValueError(f"`out` must have shape {shape}. Received: {out.shape}")
+    flags = out.flags
+    if not flags.writeable:
+        raise ValueError("`out` must be writable. Received: a read-only array")
+    if not flags.c_contiguous:
+        raise ValueError(f"`out` must be C-contiguous. Received: strides {out.strides}")
+    if not flags.aligned:
+        raise ValueError("`out` must be aligned to its dtype. Received: an unaligned array")
+
+
+def _array(out: Any) -> np.ndarray:
+    if not isinstance(out, np.ndarray):
+        raise TypeError(f"`out` must be a NumPy array. Received: {type(out).__name__}")
+    return out
+
+
+def check_index(index: Any, shape: tuple[int, ...]) -> Block:
+    if not isinstance(index, tuple) or not all(isinstance(part, slice) for part in index):
+        raise TypeError(f"`index` must be a tuple of slices. Received: index={index!r}")
+    if len(index) != len(shape):
+        raise ValueError(f"`index` must hold one slice for each of {len(shape)} axes. Received: index={index!r}")
+    block = []
+    for axis, (part, size) in enumerate(zip(index, shape, strict=True)):
+        if part.step is not None and (not is_int(part.step) or part.step != 1):
+            raise ValueError(f"`index` must have step 1. Received: {part} on axis {axis}")
+        start = _slice_end(part.start, 0, size, part)
+        stop = _slice_end(part.stop, size, size, part)
+        if not 0 <= start <= stop <= size:
+            raise ValueError(
+                f"`index` must lie inside the shape: 0 <= start <= stop <= {size} on axis {axis}. Received: {part}"
+            )
+        block.append((start, stop))
+    return tuple(block)
+
+
+def _slice_end(end: Any, default: int, size: int, part: slice) -> int:
+    if end is None:
+        return default
+    if not is_int(end):
+        raise TypeError(f"`index` must hold slices of ints. Received: {part}")
+    position = operator.index(end)
+    return position + size if position < 0 else position
+
+
+def check_threads(threads: Any) -> int:
+    if not is_int(threads):
+        raise TypeError(f"`threads` must be None or an int. Received: threads={threads!r}")
+    if threads < 1:
+        raise ValueError(f"`threads` must be >= 1. Received: threads={threads}")
+    return int(threads)
+
+
+def check_axes(ndim: int, **axes: Any) -> list[tuple[int, ...]]:
+    """Non-negative axes of each keyword, none of them named twice."""
+    result: list[tuple[int, ...]] = []
+    for name, value in axes.items():
+        parts = value if is_sequence(value) else (value,)
+        checked = []
+        for axis in parts:
+            if not is_int(axis):
+                raise TypeError(f"`{name}` must be an int or a sequence of ints. Received: {name}={value!r}")
+            if not -ndim <= axis < ndim:
+                raise ValueError(f"`{name}` must name axes of a {ndim}-D shape. Received: {name}={value!r}")
+            checked.append(operator.index(axis) % ndim)
+        result.append(tuple(checked))
+    every = [axis for group in result for axis in group]
+    if len(set(every)) != len(every):
+        received = ", ".join(f"{name}={value!r}" for name, value in axes.items())
+        raise ValueError(f"no axis of a {ndim}-D shape may be named twice. Received: {received}")
+    return result
+
+
+def check_flag(name: str, value: Any) -> bool:
+    if not isinstance(value, (bool, np.bool_)):
+        raise TypeError(f"`{name}` must be a bool. Received: {name}={value!r}")
+    return bool(value)
+
+
+def check_number(name: str, value: Any) -> float:
+    """A finite float."""
+    number = real_number(name, value)
+    if not math.isfinite(number):
+        raise ValueError(f"`{name}` must be finite. Received: {name}={value}")
+    return number
+
+
+def check_positive(name: str, value: Any) -> float:
+    number = real_number(name, value)
+    if not 0.0 < number < math.inf:
+        raise ValueError(f"`{name}` must be finite and > 0. Received: {name}={value}")
+    return number
+
+
+def check_positive_int(name: str, value: Any, least: int = 1) -> int:
+    if not is_int(value):
+        raise TypeError(f"`{name}` must be an int. Received: {name}={value!r}")
+    if value < least:
+        raise ValueError(f"`{name}` must be >= {least}. Received: {name}={value}")
+    return int(value)
+
+
+def check_fits(magnitude: float, received: str, dtype: DType) -> None:
+    if not magnitude <= dtype.largest:
+        raise ValueError(
+            f"every value must be finite in {dtype.numpy}, at most {dtype.largest:.6g}. Received: {received}"
+        )
+
+
+def check_rank(shape: tuple[int, ...], least: int, most: int, what: str) -> None:
+    if not least <= len(shape) <= most:
+        raise ValueError(f"{what}. Received: shape={shape}")
+
+
+def check_choice(name: str, value: Any, choices: Sequence[str], hint: str = "") -> None:
+    if not isinstance(value, str) or value not in choices:
+        raise ValueError(f"`{name}` must be one of {', '.join(choices)}. {hint}Received: {name}={value!r}")
+
+
+def is_int(value: Any) -> bool:
+    """A number of integers' kind: no bool, and no timedelta64, which NumPy derives from its integers."""
+    return isinstance(value, (int, np.integer)) and not isinstance(value, (bool, np.timedelta64))
+
+
+def is_sequence(value: Any) -> bool:
+    if isinstance(value, np.ndarray):
+        return value.ndim == 1
+    return isinstance(value, Sequence) and not isinstance(value, (str, bytes, bytearray))
+
+
+def real_number(name: str, value: Any) -> float:
+    if type(value) is float:
+        return value
+    if isinstance(value, (bool, np.bool_)) or not isinstance(value, (int, float, np.integer, np.floating)):
+        raise TypeError(f"`{name}` must be a real number. Received: {name}={value!r}")
+    try:
+        return float(value)
+    except OverflowError:
+        raise ValueError(f"`{name}` must be finite. Received: {name}={value}") from None

@@ -1,0 +1,105 @@
+/* The table of kernels that every instruction set provides; private to csrc. */
+#ifndef FASTINIT_KERNELS_H
+#define FASTINIT_KERNELS_H
+
+#include "../fastinit.h"
+
+#if defined(__GNUC__)
+#define FI_ALWAYS_INLINE static inline __attribute__((always_inline))
+#define FI_OPAQUE(pointer) __asm__("" : "+r"(pointer)) /* the compiler shall not derive it from others */
+#else
+#define FI_ALWAYS_INLINE static inline
+#define FI_OPAQUE(pointer) (void)0
+#endif
+
+/* Fill out[0 .. count) with elements first .. first + count of the flattened tensor. */
+typedef void fi_fill_run(const fi_law *law, const fi_source *source, uint64_t first, size_t count,
+                         void *out);
+
+/* Whether it needs a whole row at once, and so comes after the product instead of within. */
+static inline int works_on_rows(fi_activation activation)
+{
+    return activation == FI_SOFTMAX || activation == FI_LOG_SOFTMAX;
+}
+
+/* out[i] = f(x[i]) for so many floats or doubles; one whole row for those that work on rows. `out` is x or
+ * apart from it. Activations without a parameter ignore it. */
+typedef void fi_activate_run(double parameter, const void *x, void *out, size_t count);
+
+/* Depth of the blocks in which a product runs through k: so much of a strip stays in the first-level cache,
+ * or next to it. */
+#define FI_BLOCK_DEPTH 384
+
+/* A block of a product: out = activate(x weight + bias), all rows and columns of it. */
+typedef struct {
+    int64_t rows, depth, columns;
+    const void *x;             /* rows of `depth` consecutive elements, */
+    int64_t x_row;             /* so many elements apart */
+    const void *weight;        /* strips: strip s, row k begins s * strip + k * step elements on */
+    int64_t strip, step;
+    int packed;                /* the last strip may be narrower, and its rows follow each other without gaps */
+    const void *next, *next_end; /* what will be read after this product, or NULL */
+    const void *bias;          /* or NULL */
+    void *out;
+    int64_t out_row;
+    int add, finish;           /* start from what `out` holds; bias and activation follow the last k */
+    fi_activation activation;  /* none that works on rows */
+    fi_activate_run *activate; /* its kernel */
+    double parameter;
+} fi_product;
+
+typedef void fi_product_run(const fi_product *product);
+
+/* Copy a matrix, whose elements are `row` and `column` elements apart, into packed strips; they end with
+ * FI_PACKED_SLACK elements of padding. */
+typedef void fi_pack_run(const void *weight, ptrdiff_t row, ptrdiff_t column, int64_t depth, int64_t columns,
+                         void *strips);
+
+/* An orthogonal matrix in the making. All is real here: a complex matrix is one of twice the rows, and each
+ * of its Householder vectors v counts as two, v and iv. */
+typedef struct {
+    const fi_orthogonal_job *job;
+    int64_t number;          /* in the batch */
+    int64_t height, vectors; /* real rows and vectors */
+    void *panels;            /* the vectors, panel by panel */
+    void *factors;           /* for every panel, the triangle that joins its reflections to one */
+    void *scales;            /* for every column, what it is multiplied with at last */
+} fi_orthogonal_matrix;
+
+/* Vectors in a panel: the bits depend on it. */
+#define FI_PANEL 32
+/* A panel's vectors are so many elements apart: an odd number of lines, so that they do not all fall into
+ * the same few sets of the cache; a multiple of the 16 lanes of the sums; and at least a panel. */
+static inline int64_t fi_panel_stride(int64_t height, int64_t panel)
+{
+    const int64_t lines = (height - panel * FI_PANEL + 15) / 16 | 1;
+    return (lines > FI_PANEL / 16 ? lines : FI_PANEL / 16 + 1) * 16;
+}
+
+typedef struct {
+    size_t (*scratch)(const fi_orthogonal_matrix *matrix); /* bytes for each of the next two */
+    void (*panel)(const fi_orthogonal_matrix *matrix, int64_t panel, void *scratch);
+    void (*strips)(const fi_orthogonal_matrix *matrix, int64_t first, int64_t last, void *scratch);
+    int64_t columns; /* that `strips` does at most in a call */
+} fi_orthogonal_kernels;
+
+typedef struct {
+    fi_fill_run *fill[FI_METHOD_COUNT][FI_DTYPE_COUNT];
+    fi_activate_run *activate[FI_ACTIVATION_COUNT][FI_DTYPE_COUNT]; /* float32 and float64 alone */
+    fi_product_run *product[FI_DTYPE_COUNT];                          /* this and the next: likewise */
+    fi_pack_run *pack[FI_DTYPE_COUNT];
+    float (*multiply_adds)(int64_t count); /* so many fma in registers, at least */
+    int tile_rows, tile_columns[FI_DTYPE_COUNT]; /* columns of a strip */
+    const fi_orthogonal_kernels *orthogonal[FI_DTYPE_COUNT];                /* likewise */
+    void (*narrow)(fi_dtype from, const void *x, fi_dtype to, void *out, int64_t count);
+} fi_kernels;
+
+extern const fi_kernels fi_kernels_scalar;
+extern const fi_kernels fi_kernels_neon;
+extern const fi_kernels fi_kernels_avx2;
+extern const fi_kernels fi_kernels_avx512;
+
+/* The kernels in use. */
+const fi_kernels *fi_current_kernels(void);
+
+#endif

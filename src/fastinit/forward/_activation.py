@@ -1,0 +1,134 @@
+"""Activations: their names, their parameters, and the call that applies one to an array."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from .. import _kernels
+from .._arguments import check_out, check_threads
+from ..runtime import thread_limit
+from ._checks import check_activation, check_activation_parameter, check_real_array, check_rows, check_same_or_apart
+
+# Each activation and the default of its parameter, None where it takes none.
+PARAMETERS: dict[str, float | None] = dict.fromkeys(_kernels.ACTIVATIONS)
+PARAMETERS.update(leaky_relu=0.01, elu=1.0, softplus=1.0)
+
+# These work on rows, the others on single values.
+OF_ROWS = frozenset({"softmax", "log_softmax"})
+
+# From so many bytes on, a call may be worth more than one thread.
+_THREADED_BYTES = 1 << 18
+
+
+Activation = str | tuple[str, float] | None
+
+_BY_NAME: dict[Any, tuple[int, float]] = {
+    name: (_kernels.ACTIVATIONS[name], parameter or 0.0) for name, parameter in PARAMETERS.items()
+}
+_BY_NAME[None] = _BY_NAME["linear"]
+
+
+def resolve(activation: Any) -> tuple[int, float]:
+    """The kernels' code and parameter of an activation: None, a name, or a (name, parameter) pair."""
+    if (type(activation) is str or activation is None) and activation in _BY_NAME:
+        return _BY_NAME[activation]
+    name, parameter = check_activation("linear" if activation is None else activation, PARAMETERS)
+    return _kernels.ACTIVATIONS[name], parameter
+
+
+def activate(x: np.ndarray, name: Any, out: np.ndarray | None = None, *, threads: Any = None) -> np.ndarray:
+    """Apply an activation function to every value, or to every row, of an array.
+
+    ================  =====================================================================  ===========
+    name              f(x)                                                                   parameter
+    ================  =====================================================================  ===========
+    ``linear``        x
+    ``relu``          max(x, 0)
+    ``relu6``         min(max(x, 0), 6)
+    ``leaky_relu``    x for x >= 0, a x for x < 0                                            a = 0.01
+    ``elu``           x for x >= 0, a (exp(x) - 1) for x < 0                                 a = 1
+    ``selu``          1.0507... times elu(x) with a = 1.6732...
+    ``gelu``          x P(Z <= x), Z standard normal: x (1 + erf(x / sqrt(2))) / 2
+    ``gelu_tanh``     x (1 + tanh(sqrt(2 / pi) (x + 0.044715 x^3))) / 2
+    ``silu``          x sigmoid(x), also called swish
+    ``sigmoid``       1 / (1 + exp(-x))
+    ``hard_sigmoid``  min(max(x + 3, 0), 6) / 6
+    ``hard_silu``     x hard_sigmoid(x), also called hard swish
+    ``tanh``          tanh(x)
+    ``softplus``      log(1 + exp(b x)) / b                                                  b = 1
+    ``softsign``      x / (1 + abs(x))
+    ``mish``          x tanh(log(1 + exp(x)))
+    ``exp``           exp(x)
+    ``softmax``       exp(x) / sum(exp(x)), sums over the last axis
+    ``log_softmax``   log(softmax(x)), likewise
+    ================  =====================================================================  ===========
+
+    Parameters
+    ----------
+    x : numpy.ndarray
+        Of float32 or float64, of any shape and strides. softmax and log_softmax need an axis to sum over.
+    name : str or (str, float)
+        The activation, with a value for its parameter if that shall not be the default above. The parameter is
+        rounded to the dtype of `x`. Keras's own ``leaky_relu`` has 0.2 where PyTorch and this one have 0.01; the
+        hard ones are those of PyTorch and Keras 3.
+    out : numpy.ndarray, optional
+        Where to write the result: C-contiguous, writable, of the shape and dtype of `x`. It may be `x` itself,
+        but must not overlap it otherwise.
+    threads : int, optional
+        The most threads to use; as many as are useful by default. The result does not depend on it.
+
+    Returns
+    -------
+    numpy.ndarray
+        `out` if it is given, else a new array.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an argument is none of these. Nothing has been written then.
+
+    Notes
+    -----
+    The same input gives the same bits on every machine, for every number of threads and wherever a value stands
+    in the array. Errors are relative, in units in the last place of the result, and hold for every x, also where
+    the result nears zero: at most 2 (float32) or 4 (float64) for exp, sigmoid and tanh, and 4 or 8 for the others.
+    A NaN stays a NaN. A NaN or +inf in a row, or a row of -inf alone, makes all of its softmax NaN.
+
+    Examples
+    --------
+    >>> import fastinit
+    >>> import numpy as np
+    >>> x = np.array([-2.0, 0.0, 2.0])
+    >>> fastinit.activate(x, "relu")
+    array([0., 0., 2.])
+    >>> fastinit.activate(x, ("leaky_relu", 0.2))
+    array([-0.4,  0. ,  2. ])
+    >>> fastinit.activate(x, "softmax", out=x).round(3)
+    array([0.016, 0.117, 0.867])
+    """
+    dtype = check_real_array("x", x)
+    kind, parameter = resolve(name)
+    word = name[0] if isinstance(name, tuple) else "linear" if name is None else name
+    if parameter:
+        check_activation_parameter(word, parameter, dtype)
+    if word in OF_ROWS:
+        check_rows(word, x)
+    limit = None if threads is None else check_threads(threads)
+    if out is None:
+        array = np.empty(x.shape, dtype.numpy)
+    else:
+        check_out(out, dtype, x.shape)
+        array = out
+        if out is not x:
+            check_same_or_apart(x, out)
+    if x.size:
+        # Other memory orders, and misaligned memory, are copied.
+        source = x if x.flags.c_contiguous and x.flags.aligned else np.array(x, order="C", subok=False)
+        columns = x.shape[-1] if word in OF_ROWS else 1
+        if x.nbytes < _THREADED_BYTES:
+            _kernels.activate(dtype.code, kind, parameter, source, array, columns)
+        else:
+            _kernels.activate(dtype.code, kind, parameter, source, array, columns, limit or thread_limit())
+    return array

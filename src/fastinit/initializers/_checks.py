@@ -1,0 +1,140 @@
+"""Checks and error sentences of the initializers. See `_arguments`."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import numpy as np
+
+from .._arguments import DType, check_axes, check_fits, check_number, check_positive, is_int, is_sequence, real_number
+
+
+def check_matrix_axes(shape: tuple[int, ...], column_axis: Any, batch_axis: Any) -> tuple[tuple[int, ...], int]:
+    """The axes that count matrices, ascending, and the one of their columns; at least one is left for rows."""
+    count = len(batch_axis) if is_sequence(batch_axis) else 1
+    if len(shape) < 2 + count:
+        besides = " besides `batch_axis`" if count else ""
+        raise ValueError(f"`shape` must have at least two axes{besides}. Received: shape={shape}")
+    if not is_int(column_axis):
+        raise TypeError(f"`column_axis` must be an int. Received: column_axis={column_axis!r}")
+    (column,), batch = check_axes(len(shape), column_axis=column_axis, batch_axis=batch_axis)
+    return tuple(sorted(batch)), column
+
+
+def check_widening(shape: tuple[int, ...]) -> tuple[int, int]:
+    """The last two sizes, (in, out), of a shape that has them in this order."""
+    inputs, outputs = shape[-2:]
+    if inputs > outputs:
+        raise ValueError(f"`shape` must have no more inputs than outputs, (..., in, out). Received: shape={shape}")
+    return inputs, outputs
+
+
+def check_gain(value: Any, dtype: DType) -> float:
+    """A finite factor for numbers in [-1, 1], which rounding errors may leave by a little."""
+    number = check_number("gain", value)
+    reach = abs(number) * (1.0 + 2.0**-16)
+    if not reach <= dtype.largest:
+        check_fits(reach, f"gain={value}", dtype)
+    return number
+
+
+def check_std(value: Any) -> float:
+    number = real_number("std", value)
+    if not 0.0 <= number < math.inf:
+        raise ValueError(f"`std` must be finite and >= 0. Received: std={value}")
+    return number
+
+
+def check_scale(value: Any) -> float:
+    return check_positive("scale", value)
+
+
+def check_fraction(name: str, value: Any) -> float:
+    number = real_number(name, value)
+    if not 0.0 <= number <= 1.0:
+        raise ValueError(f"`{name}` must lie in [0, 1]. Received: {name}={value}")
+    return number
+
+
+def check_interval(low: Any, high: Any, dtype: DType) -> tuple[float, float]:
+    """Ends of a uniform distribution."""
+    first, last = check_number("low", low), check_number("high", high)
+    if first > last:
+        raise ValueError(f"`low` must be <= `high`. Received: low={low}, high={high}")
+    check_fits(max(abs(first), abs(last)), f"low={low}, high={high}", dtype)
+    return first, last
+
+
+def check_bounds(lower: Any, upper: Any) -> tuple[float, float]:
+    """Bounds of a truncated normal in units of its std, finite or not."""
+    first, last = real_number("lower", lower), real_number("upper", upper)
+    if not first <= last or first == math.inf or last == -math.inf:
+        raise ValueError(f"`lower` must be <= `upper`, and neither NaN. Received: lower={lower}, upper={upper}")
+    return first, last
+
+
+def check_normal_fits(mean: float, std: float, lower: float, upper: float, dtype: DType) -> None:
+    """No value that can come out may be infinite in the dtype."""
+    ends = (_end(mean, std, lower, -upper, dtype), _end(mean, std, upper, lower, dtype))
+    check_fits(max(ends), f"mean={mean}, std={std}, lower={lower}, upper={upper}", dtype)
+
+
+def _end(mean: float, std: float, bound: float, other: float, dtype: DType) -> float:
+    """How far out one end reaches; `other` is the other bound, seen from this end's side."""
+    if not math.isinf(bound):
+        return abs(mean + std * bound)
+    # As far as the words resolve a tail; from a bound inside that tail, correspondingly further.
+    reach = dtype.reach if other <= 0.0 else math.hypot(dtype.reach + 0.5, other)
+    return abs(mean) + std * reach
+
+
+def check_constant(value: Any, shape: tuple[int, ...], dtype: DType) -> np.ndarray:
+    """`value` as an array that broadcasts to the shape, each element representable."""
+    try:
+        array = np.asarray(value)
+        if array.dtype.kind == "O" and all(is_int(x) or isinstance(x, float) for x in array.flat):
+            array = array.astype(np.float64)  # ints beyond 64 bits
+    except (ValueError, OverflowError):
+        raise ValueError(f"`value` must be a finite number or an array of them. Received: value={value!r}") from None
+    if array.dtype.kind not in "fiu" and array.dtype.name != "bfloat16":
+        raise TypeError(f"`value` must be a real number or an array of them. Received: value={value!r}")
+    try:
+        broadcast = np.broadcast_to(array, shape)
+    except ValueError:
+        raise ValueError(
+            f"`value` must broadcast to shape {shape}. Received: an array of shape {array.shape}"
+        ) from None
+    with np.errstate(over="ignore"):
+        largest = np.max(np.abs(array.astype(np.float64)), initial=0.0)
+    if not np.isfinite(largest):
+        raise ValueError(f"`value` must be finite. Received: value={value!r}")
+    check_fits(float(largest), f"value={value!r}", dtype)
+    return broadcast
+
+
+def check_entry(name: Any, entry: Any) -> tuple[Any, Any, dict[str, Any]]:
+    """An entry of `initialize`: (initializer, shape) or (initializer, shape, kwargs)."""
+    if not isinstance(name, str):
+        raise TypeError(f"a tensor's name must be a str. Received: {name!r}")
+    if not isinstance(entry, (tuple, list)) or len(entry) not in (2, 3):
+        raise TypeError(
+            "a tensor must be given as (initializer, shape) or (initializer, shape, kwargs). "
+            f"Received: {name!r}: {entry!r}"
+        )
+    initializer, shape, *rest = entry
+    kwargs = rest[0] if rest else {}
+    if not isinstance(initializer, str) and not callable(initializer):
+        raise TypeError(f"an initializer must be a name or a callable. Received: {name!r}: {initializer!r}")
+    if not isinstance(kwargs, Mapping) or "seed" in kwargs or "threads" in kwargs:
+        raise TypeError(
+            f"kwargs must be a dict that holds neither `seed` nor `threads`. Received: {name!r}: {kwargs!r}"
+        )
+    return initializer, shape, dict(kwargs)
+
+
+def unknown_name(name: Any, names: Iterable[str]) -> Exception:
+    if not isinstance(name, str):
+        return TypeError(f"an initializer's name must be a str. Received: {name!r}")
+    return ValueError(f"an initializer's name must be one of {', '.join(sorted(names))}. Received: {name!r}")

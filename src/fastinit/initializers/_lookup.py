@@ -1,0 +1,36 @@
+"""Initializers by name."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+
+from ._engine import find
+
+
+def get(name: str) -> Callable[..., np.ndarray]:
+    """Look an initializer up by its name.
+
+    Parameters
+    ----------
+    name : str
+        The name of one of this module's initializers, aliases included.
+
+    Returns
+    -------
+    callable
+        The function itself.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If there is no initializer of this name; the sentence lists all names.
+
+    Examples
+    --------
+    >>> import fastinit
+    >>> fastinit.get("he_normal") is fastinit.he_normal
+    True
+    """
+    return find(name)

@@ -1,0 +1,304 @@
+"""Orthogonal matrices."""
+
+from __future__ import annotations
+
+import functools
+import math
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from .. import _kernels
+from .._arguments import Block, DType, Target, check_dtype, check_flag, check_rank, check_target
+from ..keys import key_and_stream
+from ..runtime import thread_limit
+from ._checks import check_gain, check_matrix_axes, check_widening
+from ._engine import Batch, Shape, initializer
+from ._random import normal_law
+
+_FLOAT32, _FLOAT64 = check_dtype(np.float32), check_dtype(np.float64)
+# From so many multiplications on, a call may be worth more than one thread.
+_THREADED_PRODUCTS = 1 << 22
+
+
+@initializer
+def orthogonal(
+    shape: Shape,
+    gain: float = 1.0,
+    column_axis: int = -1,
+    batch_axis: Any = (),
+    *,
+    precise: bool = False,
+    dtype: Any = None,
+    seed: Any = None,
+    out: Any = None,
+    index: Any = None,
+    threads: Any = None,
+) -> np.ndarray:
+    """Draw orthogonal matrices, uniformly: from the Haar distribution, times `gain`.
+
+    The matrix has orthonormal columns if it is tall, orthonormal rows if it is wide. It is the Q of the QR
+    decomposition of a normal matrix with a positive diagonal of R, as in other libraries, but the normal
+    matrix never exists: the Householder vectors of that decomposition are themselves normal, so they are drawn
+    and multiplied out,
+
+        Q = H_1 H_2 ... H_n diag(-sgn x_k),  H_k = I - 2 v_k v_k' / (v_k' v_k),  v_k = x_k + sgn(x_k1) |x_k| e_1
+
+    with x_k of m - k + 1 standard normals. That is half the work, and a block of columns takes only its share.
+
+    Parameters
+    ----------
+    shape : sequence of int
+        At least two axes besides `batch_axis`. With more, as for convolutions, all but `column_axis` are
+        flattened to the matrix's rows, as in Keras and JAX.
+    gain : float
+    column_axis : int
+        The axis of the matrix's columns; the last as in Keras and JAX, 0 for PyTorch's (out, in, *spatial*).
+    batch_axis : int or sequence of int
+        Axes that count independent matrices.
+    precise : bool
+        Compute in float64 and round last. float32 matrices are orthogonal to a few 1e-7 otherwise.
+    dtype : dtype
+        As for every initializer, and complex64 or complex128, which give unitary matrices. float16
+        and bfloat16 are the float32 values, rounded.
+    seed, out, index, threads
+        Keyword arguments of every initializer: see `fastinit.initializers`. A block of columns (of rows,
+        if the matrix is wide) is computed without those after it; a block of the other axis saves nothing.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If the shape has fewer than two axes besides `batch_axis`, an axis is named twice or does not exist,
+        or `gain` is not finite.
+
+    References
+    ----------
+    Stewart, "The efficient generation of random orthogonal matrices with an application to condition
+    estimators", SIAM J. Numer. Anal. 17, 1980. Mezzadri, "How to generate random matrices from the
+    classical compact groups", Notices of the AMS 54, 2007. Saxe, McClelland and Ganguli, "Exact solutions
+    to the nonlinear dynamics of learning in deep linear neural networks", ICLR 2014.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import fastinit
+    >>> w = fastinit.orthogonal((256, 64), seed=0)
+    >>> bool(np.allclose(w.T @ w, np.eye(64), atol=1e-6))
+    True
+    >>> columns = fastinit.orthogonal((256, 64), seed=0, index=(slice(None), slice(16, 32)))
+    >>> bool((columns == w[:, 16:32]).all())
+    True
+    """
+    target = check_target(shape, dtype, out, index, threads, complex_too=True)
+    scale = check_gain(gain, target.dtype)
+    exact = check_flag("precise", precise)
+    plain = type(column_axis) is int and type(batch_axis) in (int, tuple)
+    layout = (_layout if plain else _layout.__wrapped__)(target.shape, target.block, column_axis, batch_axis)
+    return _draw(target, seed, layout, scale, exact, ())
+
+
+@initializer
+def delta_orthogonal(
+    shape: Shape,
+    gain: float = 1.0,
+    *,
+    precise: bool = False,
+    dtype: Any = None,
+    seed: Any = None,
+    out: Any = None,
+    index: Any = None,
+    threads: Any = None,
+) -> np.ndarray:
+    """Fill a convolution kernel so that it keeps the norm of its input: an orthogonal matrix at its centre.
+
+    All other taps are zero. The matrix is that of ``orthogonal(shape[-2:], gain)`` with the same key, and the
+    centre of an axis of k taps is tap (k - 1) // 2, as in JAX.
+
+    Parameters
+    ----------
+    shape : sequence of int
+        (*spatial*, in, out) with one to three spatial axes, in <= out.
+    gain : float
+    precise : bool
+        As in `orthogonal`.
+    {common}
+        complex64 and complex128, too.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If the shape has another number of axes or more inputs than outputs, or `gain` is not finite.
+
+    References
+    ----------
+    Xiao et al., "Dynamical isometry and a mean field theory of CNNs", ICML 2018.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import fastinit
+    >>> w = fastinit.delta_orthogonal((3, 3, 8, 16), seed=0)
+    >>> bool((w[1, 1] == fastinit.orthogonal((8, 16), seed=0)).all()), int(np.count_nonzero(w.any(axis=(2, 3))))
+    (True, 1)
+    """
+    target = check_target(shape, dtype, out, index, threads, complex_too=True)
+    check_rank(target.shape, 3, 5, "`shape` must be that of a 1-D to 3-D convolution, (*spatial, in, out)")
+    scale = check_gain(gain, target.dtype)
+    exact = check_flag("precise", precise)
+    inputs, outputs = check_widening(target.shape)
+    around, ends = target.ends[:-2], target.ends[-2:]
+    centre = [(k - 1) // 2 for k in target.shape[:-2]]
+    inside = all(start <= c < stop for c, (start, stop) in zip(centre, around, strict=True))
+    at = tuple([c - start for c, (start, _) in zip(centre, around, strict=True)]) if inside else None
+    return _draw(target, seed, _layout((inputs, outputs), ends, -1, ()), scale, exact, at)
+
+
+class _Layout(NamedTuple):
+    """Where the wanted block lies in the tall matrices that the kernels make.
+
+    A tall matrix has rows >= columns; a wide one is the transpose of a tall one.
+    """
+
+    matrix: tuple[int, int]
+    runs: tuple[tuple[int, int], ...]  # of consecutive matrices
+    columns: tuple[int, int]  # of the tall matrix
+    transposed: bool  # the array, if `direct`, else what is made, holds a column of the tall matrix after another
+    direct: bool  # what is made is the block as it lies in the array
+    made: tuple[int, int, int]  # what is made if not: matrices, rows and columns of the matrix asked for,
+    rows: Any  # those rows of it that are wanted,
+    columns_of_made: slice
+    sizes: tuple[int, ...]  # the sizes of batch axes, row axes and the column axis in the block,
+    order: tuple[int, ...]  # and where each axis of the array stands among them
+    products: int  # as many multiplications as it takes, roughly
+
+
+@functools.lru_cache(maxsize=256)
+def _layout(shape: tuple[int, ...], block: Block | None, column_axis: Any, batch_axis: Any) -> _Layout:
+    ends = tuple([(0, n) for n in shape]) if block is None else block
+    batch, column = check_matrix_axes(shape, column_axis, batch_axis)
+    rest = tuple([axis for axis in range(len(shape)) if axis not in (*batch, column)])
+    rows, columns = math.prod([shape[axis] for axis in rest]), shape[column]
+    order = (*batch, *rest, column)
+    sizes = tuple([ends[axis][1] - ends[axis][0] for axis in order])
+    if not all(sizes):
+        return _Layout((rows, columns), (), (0, 0), False, True, (0, 0, 0), 0, slice(0), sizes, order, 0)
+
+    numbers = _positions(shape, ends, batch)
+    first, last = int(numbers[0]), int(numbers[-1]) + 1
+    runs = ((first, last),) if last - first == len(numbers) else tuple([(int(i), int(i) + 1) for i in numbers])
+    # A row of the matrix takes part if anything between the first and the last one wanted does.
+    wanted = _positions(shape, ends, rest)
+    top, bottom = int(wanted[0]), int(wanted[-1]) + 1
+    without_gaps = bottom - top == len(wanted)
+    wide = rows < columns
+    all_there = ends[column] == (0, columns) and without_gaps if wide else len(wanted) == rows
+    beside = len(shape) - len(batch)
+    leading = batch == tuple(range(len(batch))) and len(runs) == 1
+    last_axis, first_axis = column == len(shape) - 1, column == len(shape) - beside
+    direct = leading and all_there and (last_axis or first_axis)
+    made_rows, made_columns = (bottom - top, columns) if wide else (rows, ends[column][1] - ends[column][0])
+    offset = top if wide else 0
+    return _Layout(
+        matrix=(columns, rows) if wide else (rows, columns),
+        runs=runs,
+        columns=(top, bottom) if wide else ends[column],
+        transposed=wide == (last_axis or not direct),
+        direct=direct,
+        made=(len(numbers), made_rows, made_columns),
+        rows=slice(top - offset, bottom - offset) if without_gaps else wanted - offset,
+        columns_of_made=slice(*ends[column]) if wide else slice(None),
+        sizes=sizes,
+        order=tuple([order.index(axis) for axis in range(len(shape))]),
+        products=rows * columns * (bottom if wide else ends[column][1]) * len(numbers),
+    )
+
+
+def _positions(shape: tuple[int, ...], ends: Block, axes: tuple[int, ...]) -> np.ndarray:
+    """The block's places in the flattening of some axes, ascending."""
+    found = np.zeros(1, np.int64)
+    for axis in axes:
+        found = (found[:, None] * shape[axis] + np.arange(*ends[axis])).ravel()
+    return found
+
+
+def _draw(
+    target: Target, seed: Any, layout: _Layout, gain: float, precise: bool, at: tuple[int, ...] | None
+) -> np.ndarray:
+    """Write the block to the target, or only to its part `at`, with zeros elsewhere; None is no part at all."""
+    key, stream = key_and_stream(seed.key if type(seed) is Batch else seed)
+    array = target.array()
+    if layout.direct and at == () and type(seed) is not Batch and type(array) is np.ndarray:
+        _write(array, target.dtype, key, stream, layout, gain, precise, target.threads)
+        return array
+
+    def write(threads: int | None) -> None:
+        whole = np.asarray(array)
+        if at != ():
+            whole[...] = 0
+        if at is not None:
+            _write(whole[at], target.dtype, key, stream, layout, gain, precise, threads)
+
+    if type(seed) is Batch:
+        seed.calls.append(write)
+    else:
+        write(target.threads)
+    return array
+
+
+def _write(
+    array: np.ndarray,
+    dtype: DType,
+    key: int,
+    stream: int,
+    layout: _Layout,
+    gain: float,
+    precise: bool,
+    limit: int | None,
+) -> None:
+    """Fill a C-contiguous array of the block's shape."""
+    if not layout.runs:
+        return  # an empty block
+    kind = _FLOAT64 if precise or dtype.code == _kernels.FLOAT64 else _FLOAT32
+    same, pairs = kind.code == dtype.code, dtype.numpy.kind == "c"
+    threads = 1 if layout.products < _THREADED_PRODUCTS else limit or thread_limit()
+    in_place = same and layout.direct
+    made = array if in_place else np.empty((layout.sizes if layout.direct else layout.made) + (2,) * pairs, kind.numpy)
+    done = 0
+    for first, last in layout.runs:
+        _kernels.orthogonal(
+            _standard_normal(kind),
+            made if len(layout.runs) == 1 else made[done : done + last - first],
+            key,
+            stream,
+            layout.matrix,
+            (first, last),
+            layout.columns,
+            layout.transposed,
+            pairs,
+            gain,
+            threads,
+        )
+        done += last - first
+
+    if not layout.direct:
+        block = made[:, layout.rows][:, :, layout.columns_of_made].reshape(layout.sizes + (2,) * pairs)
+        made = block.transpose(layout.order + (block.ndim - 1,) * pairs)
+    if not same:
+        _narrow(np.ascontiguousarray(made), kind, array, dtype)
+    elif not in_place:
+        array.view(kind.numpy).reshape(made.shape)[...] = made
+
+
+@functools.cache
+def _standard_normal(kind: DType) -> _kernels.Law:
+    return normal_law(kind, 0.0, 1.0, -math.inf, math.inf)
+
+
+def _narrow(reals: np.ndarray, kind: DType, array: np.ndarray, dtype: DType) -> None:
+    """Round to the array's dtype: float64 to float32 first, also on the way to 16 bits."""
+    narrow = array.view(np.uint16) if dtype.numpy.itemsize == 2 else array
+    if kind is _FLOAT64 and dtype.code != _kernels.FLOAT32:
+        rounded = np.empty(reals.shape, np.float32)
+        _kernels.narrow(_kernels.FLOAT64, reals, _kernels.FLOAT32, rounded)
+        reals, kind = rounded, _FLOAT32
+    _kernels.narrow(kind.code, reals, dtype.code, narrow)

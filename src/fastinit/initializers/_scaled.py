@@ -1,0 +1,421 @@
+"""Initializers scaled by fan: one engine, `variance_scaling`, and its specialisations."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from .. import _kernels
+from .._arguments import DType, check_choice, check_fits, check_target
+from ._checks import check_normal_fits, check_scale
+from ._engine import PLAIN, SMALLEST, Shape, draw, initializer, registry, remembered
+from ._fans import Axes, compute_fans
+
+# std of a standard normal truncated to [-2, 2]: sqrt(1 - 4 density(2) / P(|Z| < 2)).
+_TRUNCATED_STD = 0.87962566103423978
+
+_MODES = ("fan_in", "fan_out", "fan_avg", "fan_geo_avg")
+_DISTRIBUTIONS = ("uniform", "truncated_normal", "untruncated_normal")
+_NORMAL_HINT = 'Not "normal", which means truncated_normal in TensorFlow and untruncated_normal in JAX. '
+
+
+@initializer
+def variance_scaling(
+    shape: Shape,
+    scale: float = 1.0,
+    mode: str = "fan_in",
+    distribution: str = "truncated_normal",
+    *,
+    in_axis: Axes = -2,
+    out_axis: Axes = -1,
+    batch_axis: Axes = (),
+    dtype: Any = None,
+    seed: Any = None,
+    out: Any = None,
+    index: Any = None,
+    threads: Any = None,
+) -> np.ndarray:
+    """Draw with variance ``scale / n``, where n is a fan of the tensor.
+
+    The engine of all ``glorot_*``, ``he_*`` and ``lecun_*``. With sigma = sqrt(scale / max(1, n)):
+    "truncated_normal" cuts a normal off at ±2 of its own std, which is sigma / 0.87962566103423978 so
+    that the *result* has std sigma exactly, as in Keras, JAX and TensorFlow; "untruncated_normal" is a
+    normal of std sigma, as in PyTorch; "uniform" lies in the closed [-L, L] with L = sqrt(3) sigma.
+
+    Fans are those of the whole tensor, also when `index` asks for a block.
+
+    Parameters
+    ----------
+    shape : int or sequence of int
+        (*receptive field*, in, out) with the default axes; see `fastinit.fans`.
+    scale : float
+        Finite, > 0. He initialization for a leaky ReLU of slope a is ``scale=2 / (1 + a**2)``.
+        PyTorch's default for Linear and convolutions is ``variance_scaling(shape, 1/3, "fan_in",
+        "uniform")``, with ``in_axis=1, out_axis=0`` for its layout.
+    mode : {"fan_in", "fan_out", "fan_avg", "fan_geo_avg"}
+        n is the fan named, or the arithmetic or geometric mean of both.
+    distribution : {"truncated_normal", "untruncated_normal", "uniform"}
+    {axes}
+    {common}
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an argument is not as described.
+
+    References
+    ----------
+    Keras's VarianceScaling and JAX's variance_scaling define the same distributions.
+
+    Examples
+    --------
+    >>> import fastinit
+    >>> w = fastinit.variance_scaling((1000, 1000), 2.0, "fan_in", "untruncated_normal", seed=0)
+    >>> abs(float(w.std()) - (2 / 1000) ** 0.5) < 1e-4
+    True
+    """
+    axes = _axes(in_axis, out_axis, batch_axis)
+    return _scaled(shape, scale, mode, distribution, axes, dtype, seed, out, index, threads)
+
+
+_DEFAULT_AXES: tuple[Axes, Axes, Axes] = (-2, -1, ())
+
+
+def _axes(in_axis: Axes, out_axis: Axes, batch_axis: Axes) -> tuple[Axes, Axes, Axes]:
+    # Types first, so that what only compares equal (a bool, an array) is not taken for the default.
+    if (
+        type(in_axis) is type(out_axis) is int
+        and type(batch_axis) is tuple
+        and (in_axis, out_axis, batch_axis) == _DEFAULT_AXES
+    ):
+        return _DEFAULT_AXES
+    return in_axis, out_axis, batch_axis
+
+
+def _scaled(
+    shape: Shape,
+    scale: float,
+    mode: str,
+    distribution: str,
+    axes: tuple[Axes, Axes, Axes],
+    dtype: Any,
+    seed: Any,
+    out: Any,
+    index: Any,
+    threads: Any,
+) -> np.ndarray:
+    target = check_target(shape, dtype, out, index, threads)
+    plain = SMALLEST and axes is _DEFAULT_AXES and type(scale) in PLAIN and type(mode) is type(distribution) is str
+    make_law = _scaled_law if plain else _scaled_law.__wrapped__
+    return draw(target, seed, make_law(target.shape, target.dtype, scale, mode, distribution, axes))
+
+
+@remembered
+def _scaled_law(
+    shape: tuple[int, ...], dtype: DType, scale: Any, mode: Any, distribution: Any, axes: tuple[Axes, Axes, Axes]
+) -> _kernels.Law:
+    factor = check_scale(scale)
+    check_choice("mode", mode, _MODES)
+    check_choice("distribution", distribution, _DISTRIBUTIONS, _NORMAL_HINT if distribution == "normal" else "")
+    fan_in, fan_out = compute_fans(shape, *axes)
+    if mode == "fan_in":
+        fan: float = fan_in
+    elif mode == "fan_out":
+        fan = fan_out
+    elif mode == "fan_avg":
+        fan = (fan_in + fan_out) / 2
+    else:
+        fan = math.sqrt(fan_in * fan_out)
+    variance = factor / max(1.0, fan)
+    if distribution == "uniform":
+        limit = math.sqrt(3.0 * variance)
+        check_fits(limit, f"scale={scale}", dtype)
+        return _kernels.Law.symmetric_uniform(dtype.code, limit)
+    std, bound = math.sqrt(variance), math.inf
+    if distribution == "truncated_normal":
+        std, bound = std / _TRUNCATED_STD, 2.0
+    check_normal_fits(0.0, std, -bound, bound, dtype)
+    return _kernels.Law.normal(dtype.code, 0.0, std, -bound, bound)
+
+
+@initializer
+def glorot_uniform(
+    shape: Shape,
+    *,
+    in_axis: Axes = -2,
+    out_axis: Axes = -1,
+    batch_axis: Axes = (),
+    dtype: Any = None,
+    seed: Any = None,
+    out: Any = None,
+    index: Any = None,
+    threads: Any = None,
+) -> np.ndarray:
+    """Draw uniformly in [-L, L], L = sqrt(6 / (fan_in + fan_out)).
+
+    ``variance_scaling(shape, 1.0, "fan_avg", "uniform")``. Alias: ``xavier_uniform``.
+
+    Parameters
+    ----------
+    shape : int or sequence of int
+        (*receptive field*, in, out) with the default axes; see `fastinit.fans`.
+    {axes}
+    {common}
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an argument is not as described.
+
+    References
+    ----------
+    Glorot and Bengio, "Understanding the difficulty of training deep feedforward neural networks",
+    AISTATS 2010, eq. 16. Also known as Xavier initialization.
+
+    Examples
+    --------
+    >>> import fastinit
+    >>> w = fastinit.glorot_uniform((784, 128), seed=0)
+    >>> abs(float(w.std()) / (2 / (784 + 128)) ** 0.5 - 1) < 0.01
+    True
+    """
+    axes = _axes(in_axis, out_axis, batch_axis)
+    return _scaled(shape, 1.0, "fan_avg", "uniform", axes, dtype, seed, out, index, threads)
+
+
+@initializer
+def glorot_normal(
+    shape: Shape,
+    *,
+    in_axis: Axes = -2,
+    out_axis: Axes = -1,
+    batch_axis: Axes = (),
+    dtype: Any = None,
+    seed: Any = None,
+    out: Any = None,
+    index: Any = None,
+    threads: Any = None,
+) -> np.ndarray:
+    """Draw from a truncated normal of std sqrt(2 / (fan_in + fan_out)).
+
+    ``variance_scaling(shape, 1.0, "fan_avg", "truncated_normal")``. Alias: ``xavier_normal``.
+
+    Truncated at ±2 std of the underlying normal as in Keras and JAX, unlike PyTorch's
+    ``xavier_normal_``, which is ``variance_scaling(shape, 1.0, "fan_avg", "untruncated_normal")``.
+
+    Parameters
+    ----------
+    shape : int or sequence of int
+        (*receptive field*, in, out) with the default axes; see `fastinit.fans`.
+    {axes}
+    {common}
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an argument is not as described.
+
+    References
+    ----------
+    Glorot and Bengio, "Understanding the difficulty of training deep feedforward neural networks",
+    AISTATS 2010, eq. 12. Also known as Xavier initialization.
+
+    Examples
+    --------
+    >>> import fastinit
+    >>> w = fastinit.glorot_normal((784, 128), seed=0)
+    >>> abs(float(w.std()) / (2 / (784 + 128)) ** 0.5 - 1) < 0.01
+    True
+    """
+    axes = _axes(in_axis, out_axis, batch_axis)
+    return _scaled(shape, 1.0, "fan_avg", "truncated_normal", axes, dtype, seed, out, index, threads)
+
+
+@initializer
+def he_uniform(
+    shape: Shape,
+    *,
+    in_axis: Axes = -2,
+    out_axis: Axes = -1,
+    batch_axis: Axes = (),
+    dtype: Any = None,
+    seed: Any = None,
+    out: Any = None,
+    index: Any = None,
+    threads: Any = None,
+) -> np.ndarray:
+    """Draw uniformly in [-L, L], L = sqrt(6 / fan_in).
+
+    ``variance_scaling(shape, 2.0, "fan_in", "uniform")``. Alias: ``kaiming_uniform``.
+
+    Parameters
+    ----------
+    shape : int or sequence of int
+        (*receptive field*, in, out) with the default axes; see `fastinit.fans`.
+    {axes}
+    {common}
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an argument is not as described.
+
+    References
+    ----------
+    He, Zhang, Ren and Sun, "Delving deep into rectifiers", ICCV 2015, eq. 10. Also known as Kaiming
+    initialization.
+
+    Examples
+    --------
+    >>> import fastinit
+    >>> w = fastinit.he_uniform((784, 128), seed=0)
+    >>> abs(float(w.std()) / (2 / 784) ** 0.5 - 1) < 0.01
+    True
+    """
+    axes = _axes(in_axis, out_axis, batch_axis)
+    return _scaled(shape, 2.0, "fan_in", "uniform", axes, dtype, seed, out, index, threads)
+
+
+@initializer
+def he_normal(
+    shape: Shape,
+    *,
+    in_axis: Axes = -2,
+    out_axis: Axes = -1,
+    batch_axis: Axes = (),
+    dtype: Any = None,
+    seed: Any = None,
+    out: Any = None,
+    index: Any = None,
+    threads: Any = None,
+) -> np.ndarray:
+    """Draw from a truncated normal of std sqrt(2 / fan_in).
+
+    ``variance_scaling(shape, 2.0, "fan_in", "truncated_normal")``. Alias: ``kaiming_normal``.
+
+    Truncated at ±2 std of the underlying normal as in Keras and JAX, unlike PyTorch's
+    ``kaiming_normal_``, which is ``variance_scaling(shape, 2.0, "fan_in", "untruncated_normal")``.
+
+    Parameters
+    ----------
+    shape : int or sequence of int
+        (*receptive field*, in, out) with the default axes; see `fastinit.fans`.
+    {axes}
+    {common}
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an argument is not as described.
+
+    References
+    ----------
+    He, Zhang, Ren and Sun, "Delving deep into rectifiers", ICCV 2015, eq. 10. Also known as Kaiming
+    initialization.
+
+    Examples
+    --------
+    >>> import fastinit
+    >>> w = fastinit.he_normal((784, 128), seed=0)
+    >>> abs(float(w.std()) / (2 / 784) ** 0.5 - 1) < 0.01
+    True
+    """
+    axes = _axes(in_axis, out_axis, batch_axis)
+    return _scaled(shape, 2.0, "fan_in", "truncated_normal", axes, dtype, seed, out, index, threads)
+
+
+@initializer
+def lecun_uniform(
+    shape: Shape,
+    *,
+    in_axis: Axes = -2,
+    out_axis: Axes = -1,
+    batch_axis: Axes = (),
+    dtype: Any = None,
+    seed: Any = None,
+    out: Any = None,
+    index: Any = None,
+    threads: Any = None,
+) -> np.ndarray:
+    """Draw uniformly in [-L, L], L = sqrt(3 / fan_in).
+
+    ``variance_scaling(shape, 1.0, "fan_in", "uniform")``.
+
+    Parameters
+    ----------
+    shape : int or sequence of int
+        (*receptive field*, in, out) with the default axes; see `fastinit.fans`.
+    {axes}
+    {common}
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an argument is not as described.
+
+    References
+    ----------
+    LeCun, Bottou, Orr and Müller, "Efficient BackProp", 1998, eq. 16.
+
+    Examples
+    --------
+    >>> import fastinit
+    >>> w = fastinit.lecun_uniform((784, 128), seed=0)
+    >>> abs(float(w.std()) / (1 / 784) ** 0.5 - 1) < 0.01
+    True
+    """
+    axes = _axes(in_axis, out_axis, batch_axis)
+    return _scaled(shape, 1.0, "fan_in", "uniform", axes, dtype, seed, out, index, threads)
+
+
+@initializer
+def lecun_normal(
+    shape: Shape,
+    *,
+    in_axis: Axes = -2,
+    out_axis: Axes = -1,
+    batch_axis: Axes = (),
+    dtype: Any = None,
+    seed: Any = None,
+    out: Any = None,
+    index: Any = None,
+    threads: Any = None,
+) -> np.ndarray:
+    """Draw from a truncated normal of std sqrt(1 / fan_in).
+
+    ``variance_scaling(shape, 1.0, "fan_in", "truncated_normal")``.
+
+    Parameters
+    ----------
+    shape : int or sequence of int
+        (*receptive field*, in, out) with the default axes; see `fastinit.fans`.
+    {axes}
+    {common}
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an argument is not as described.
+
+    References
+    ----------
+    LeCun, Bottou, Orr and Müller, "Efficient BackProp", 1998, eq. 16. Klambauer et al.,
+    "Self-normalizing neural networks", NeurIPS 2017, use it with SELU.
+
+    Examples
+    --------
+    >>> import fastinit
+    >>> w = fastinit.lecun_normal((784, 128), seed=0)
+    >>> abs(float(w.std()) / (1 / 784) ** 0.5 - 1) < 0.01
+    True
+    """
+    axes = _axes(in_axis, out_axis, batch_axis)
+    return _scaled(shape, 1.0, "fan_in", "truncated_normal", axes, dtype, seed, out, index, threads)
+
+
+xavier_uniform = registry["xavier_uniform"] = glorot_uniform
+xavier_normal = registry["xavier_normal"] = glorot_normal
+kaiming_uniform = registry["kaiming_uniform"] = he_uniform
+kaiming_normal = registry["kaiming_normal"] = he_normal

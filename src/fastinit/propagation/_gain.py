@@ -1,0 +1,132 @@
+"""Gains: by how much a layer's weights must be larger because of its activation."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from .._arguments import check_choice
+from ..forward._activation import OF_ROWS, PARAMETERS, Activation
+from ..forward._checks import check_activation
+from ._checks import no_gain, two_parameters
+from ._gain_table import ELU_BELOW_ZERO, GAINS
+
+_ALWAYS = {"linear": 1.0, "relu": math.sqrt(2.0), "selu": 1.0}
+_TORCH = {"linear": 1.0, "sigmoid": 1.0, "tanh": 5 / 3, "relu": math.sqrt(2.0), "selu": 3 / 4}
+_ELEMENTWISE = {name: PARAMETERS[name] for name in sorted(set(PARAMETERS) - OF_ROWS)}
+NAMES = tuple(_ELEMENTWISE)
+
+
+def gain(activation: Activation, param: float | None = None, convention: str | None = None) -> float:
+    """Return the factor that keeps a signal's second moment through an activation.
+
+    ``1 / sqrt(E[f(z)**2])`` for a standard normal z: weights of variance ``gain**2 / fan_in`` make the
+    next pre-activation as large as this one. He initialization is the case of relu; for another
+    activation f it is ``variance_scaling(shape, gain(f)**2, "fan_in")``.
+
+    Parameters
+    ----------
+    activation : str, (str, float) or None
+        An elementwise activation of the forward pass, alone or with its parameter; None is linear.
+        softmax and log_softmax have no gain.
+    param : float, optional
+        The slope of leaky_relu (default 0.01), alpha of elu (1) or beta of softplus (1); the others have
+        no parameter.
+    convention : {None, "torch"}
+        "torch" gives the values of ``torch.nn.init.calculate_gain``: 5/3 for tanh, 3/4 for selu, 1 for
+        sigmoid and linear, and the exact one for relu and leaky_relu. It has no others.
+
+    Returns
+    -------
+    float
+        ============  ======================  ============  ==================
+        linear        1                       selu          1
+        relu          sqrt(2)                 gelu          1.5335304411955353
+        leaky_relu    sqrt(2 / (1 + slope²))  gelu_tanh     1.5335805216661470
+        relu6         1.4142135650950736      silu          1.6765324703310910
+        elu           1.2451983007007066      mish          1.4868475812732080
+        tanh          1.5925374197228315      hard_silu     1.7366572127665416
+        sigmoid       1.8462285453386054      softplus      1.0418668355353016
+        hard_sigmoid  1.8978404247295590      exp           exp(-1)
+        softsign      2.3375333631085398
+        ============  ======================  ============  ==================
+
+    Raises
+    ------
+    TypeError, ValueError
+        If there is no such activation, it has no gain or no parameter, or that is not finite, or came
+        twice, or the beta of softplus is not > 0.
+
+    Notes
+    -----
+    It keeps the signal, not the gradient, which wants 1 / sqrt(E[f'(z)**2]): the two agree for relu,
+    leaky_relu and linear. A deep tanh network trains better with gain 1, see docs/choosing.md.
+
+    For elu E[f²] = 1/2 + alpha² (e² Φ(-2) - 2 sqrt(e) Φ(-1) + 1/2), for gelu 1/3 + 1/(2π sqrt(3)). The
+    values without a formula come from an integration to 40 digits, `tools/make_gains.py`; softplus is
+    integrated when it is asked for, to a few units in the last place.
+
+    References
+    ----------
+    He, Zhang, Ren and Sun, "Delving deep into rectifiers", ICCV 2015, section 2.2, for relu and
+    leaky_relu; Klambauer et al., "Self-normalizing neural networks", NeurIPS 2017, for selu.
+
+    Examples
+    --------
+    >>> import fastinit
+    >>> fastinit.gain("relu") == 2**0.5
+    True
+    >>> fastinit.gain("tanh"), fastinit.gain("tanh", convention="torch")
+    (1.5925374197228315, 1.6666666666666667)
+    >>> w = fastinit.variance_scaling((512, 512), fastinit.gain("gelu") ** 2, seed=0)
+    """
+    given: Any = "linear" if activation is None else activation
+    if param is not None:
+        if isinstance(given, tuple):
+            raise two_parameters(given, param)
+        given = given, param
+    word = given[0] if isinstance(given, tuple) and given else given
+    if isinstance(word, str) and word in OF_ROWS:
+        raise no_gain(word)
+    name, value = check_activation(given, _ELEMENTWISE)
+    if convention is not None:
+        check_choice("convention", convention, ("torch",))
+        check_choice("activation", name, (*_TORCH, "leaky_relu"), "PyTorch's table has no others. ")
+        if name in _TORCH:
+            return _TORCH[name]
+    if name == "softplus":
+        return _softplus_gain(value)
+    if name == "leaky_relu":
+        return _inverse_norm(0.5, 0.5, value)
+    if name == "elu":
+        return _inverse_norm(0.5, ELU_BELOW_ZERO, value)
+    return _ALWAYS[name] if name in _ALWAYS else GAINS[name]
+
+
+def _inverse_norm(a: float, b: float, x: float) -> float:
+    """1 / sqrt(a + b x²), of operations that round alike everywhere (hypot is none); x² does not overflow."""
+    size = abs(x)
+    if size <= 1.0:
+        return math.sqrt(1.0 / (a + b * (size * size)))
+    return math.sqrt(1.0 / (a / size / size + b)) / size
+
+
+def _softplus_gain(beta: float) -> float:
+    """The gain of log(1 + exp(beta z)) / beta, by Gauss's quadrature.
+
+    It is relu(z) + t / beta with t = log1p(exp(-beta |z|)), so E[f²] = 1/2 + 2 E[z t / beta + (t / beta)²; z > 0].
+    What is integrated is smooth, and vanishes beyond 40 / beta or 12: panels that are narrow on both scales
+    make 20 nodes exact to the last digits. All is multiplied by beta, so that no power of 1 / beta overflows.
+    """
+    nodes, weights = np.polynomial.legendre.leggauss(20)
+    edges = np.linspace(0.0, min(40.0 / beta, 12.0), 33)
+    half = (edges[1:] - edges[:-1])[:, None] / 2
+    z = edges[:-1, None] + half * (1.0 + nodes)
+    t = np.log1p(np.exp(-beta * z))
+    density = np.exp(-0.5 * z * z) / math.sqrt(2.0 * math.pi)
+    rest = float((weights * half * (beta * z + t) * t * density).sum())
+    if beta > 1.0:
+        return 1.0 / math.sqrt(0.5 + 2.0 * rest / beta / beta)
+    return beta / math.sqrt(0.5 * (beta * beta) + 2.0 * rest)

@@ -1,0 +1,316 @@
+"""The kernels without Python: a C harness, compiled for this machine and for emulated ones, against the oracle."""
+
+import ast
+import functools
+import itertools
+import os
+import platform
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import fastinit
+from fastinit import _kernels
+from fastinit.forward import _activation
+from oracle import forward as oracle_forward
+from oracle import orthogonal as oracle_orthogonal
+from oracle import stream as oracle_stream
+from support.activation_cases import NAMES, PARAMETERS, ROWS, edge_values, random_values, row_cases
+from support.isas import RUNNABLE
+from support.law_cases import (
+    ALL,
+    COUNTS,
+    DTYPES,
+    FIRSTS,
+    KEY,
+    LAWS,
+    ONE_PER_METHOD,
+    STREAM,
+    edge_case,
+    oracle,
+    oracle_bits,
+)
+
+pytestmark = pytest.mark.slow
+
+ROOT = Path(__file__).resolve().parents[2]
+CSRC = ROOT / "src" / "fastinit" / "csrc"
+MACHINE = {"amd64": "x86_64", "arm64": "aarch64"}.get(platform.machine().lower(), platform.machine().lower())
+PACKAGES = {"aarch64": "gcc-aarch64-linux-gnu, libc6-dev-arm64-cross", "x86_64": "gcc-x86-64-linux-gnu"}
+
+# Where the harness runs: machine, the CPU that qemu plays, the instruction sets that are runnable there and, of
+# these, whose values count. qemu 7.2 is wrong about AVX2: it overlooks the index of a gather if that is ymm4.
+EMULATED: dict[str, tuple[str, str, list[str], list[str]]] = {
+    "aarch64 of the first generation": ("aarch64", "cortex-a57", ["scalar", "neon"], ["scalar", "neon"]),
+    "x86-64 without AVX": ("x86_64", "Nehalem", ["scalar"], ["scalar"]),
+    "x86-64 without AVX-512": ("x86_64", "Haswell", ["scalar", "avx2"], []),
+}
+
+
+# ---- rows of the harness's input, each with the bytes that must come out ----
+
+
+def fnv1a(data: bytes) -> str:
+    """64-bit FNV-1a, as the harness prints it."""
+    h = 0xCBF29CE484222325
+    for byte in data:
+        h = (h ^ byte) * 0x100000001B3 & 0xFFFFFFFFFFFFFFFF
+    return f"{h:016x}"
+
+
+def law_fields(law: str, dtype: str) -> str:
+    maker, *arguments = LAWS[law]
+    constants = [float(a).hex() for a in arguments] + ["0"] * (4 - len(arguments))
+    return f"{maker} {dtype} {' '.join(constants)}"
+
+
+def philox_fields(shape: tuple[int, int], block: Any, key: int = KEY, stream: int = STREAM) -> str:
+    ends = " ".join(f"{start} {stop}" for start, stop in block)
+    return f"philox {key:x} {stream:x} {shape[0]} {shape[1]} {ends}"
+
+
+def run_rows(law: str, dtype: str, firsts: tuple[int, ...], counts: tuple[int, ...]) -> Iterator[tuple[str, bytes]]:
+    whole = oracle_bits(law, dtype, max(firsts) + max(counts))
+    for first in firsts:
+        for count in counts:
+            block = ((0, 1), (first, first + count))
+            fields = f"{law_fields(law, dtype)} {philox_fields((1, 2000), block)}"
+            yield fields, whole[first : first + count].tobytes()
+
+
+def far_rows(law: str, dtype: str) -> Iterator[tuple[str, bytes]]:
+    """Two runs beyond 2^32 elements, and one at the end of the largest tensor."""
+    last = 2**60 if dtype == "float64" else 2**61
+    for shape, block in (
+        ((3, 2**33), ((1, 3), (2**33 - 101, 2**33 - 2))),
+        ((1, last), ((0, 1), (last - 77, last))),
+    ):
+        expected = oracle_stream.block(oracle(law, dtype), KEY, STREAM, shape, block).view(DTYPES[dtype])
+        yield f"{law_fields(law, dtype)} {philox_fields(shape, block)}", expected.tobytes()
+
+
+def edge_row(law: str, dtype: str) -> tuple[str, bytes]:
+    words, expected = edge_case(law, dtype)
+    return f"{law_fields(law, dtype)} given {len(words)} {' '.join(f'{word:x}' for word in words)}", expected.tobytes()
+
+
+def word_rows() -> Iterator[tuple[str, bytes]]:
+    for key, stream in ((0, 0), (KEY, STREAM), (2**64 - 1, 2**64 - 1)):
+        for first in (0, 5, 2**34 - 70, 2**61 - 99):  # the third is across the carry of the block number
+            block = ((0, 1), (first, first + 99))
+            fields = f"words uint32 0 0 0 0 {philox_fields((1, 2**61), block, key, stream)}"
+            yield fields, oracle_stream.philox_words(key, stream, first, 99).tobytes()
+
+
+# ---- products and networks: rows of the input, with the oracle's bytes ----
+
+
+def activation_number(name: str) -> int:
+    return _kernels.ACTIVATIONS[name]
+
+
+def normal(shape: tuple[int, ...], dtype: Any, seed: int) -> np.ndarray:
+    return fastinit.normal(shape, 0.0, 1.0, dtype=dtype, seed=seed)
+
+
+def oracle_layer(x: np.ndarray, i: int, columns: int, name: str, parameter: float | None = None) -> np.ndarray:
+    """What layer i of the harness makes of x."""
+    weight = normal((x.shape[1], columns), x.dtype, seed=2 + 2 * i)
+    bias = normal((columns,), x.dtype, seed=3 + 2 * i)
+    return oracle_forward.activate(oracle_forward.dense(x, weight, bias), name, parameter)
+
+
+# Rows, depth, columns: tiles and strips of every instruction set, blocks of depth and rows, and pieces of columns,
+# 512 at most, that NEON's strips of 12 and 6 do not divide.
+PRODUCTS = [
+    *((rows, 7, 3 * rows + 1) for rows in range(1, 27)),
+    *((3, 5, columns) for columns in (1, 6, 11, 12, 13, 24, 47, 48, 49, 96)),
+    *((rows, depth, 25) for rows in (1, 9) for depth in (0, 1, 383, 384, 385, 769)),
+    (239, 3, 13), (240, 3, 13), (241, 3, 13), (481, 2, 12),
+    (2, 3, 256), (2, 3, 504), (2, 3, 512), (9, 3, 516),
+    (2, 3, 1020), (2, 3, 1023), (9, 3, 1024), (2, 3, 1032), (9, 3, 1200), (1, 3, 1536), (5, 3, 2040), (2, 3, 2049),
+    (128, 258, 1032), (129, 130, 1200),
+]  # fmt: skip
+# Beyond two million multiplications, threads divide them.
+DIVIDED = [(200, 101, 130), (13, 110, 1536), (2, 900, 1200)]
+NETWORKS: list[tuple[int, int, list[tuple[str, int]]]] = [
+    (rows, 9, [("tanh", 50), ("gelu", 13), ("softmax", 30), ("linear", 7)]) for rows in (1, 2, 12, 50)
+]
+NETWORKS += [(3, 385, [("relu", 1100), ("log_softmax", 5)]), (245, 2, [("silu", 700), ("mish", 3)])]
+
+
+def product_rows(dtype: str) -> Iterator[tuple[str, bytes]]:
+    for rows, depth, columns in (*PRODUCTS, *DIVIDED):
+        x = normal((rows, depth), dtype, seed=1)
+        expected = oracle_layer(x, 0, columns, "relu").tobytes()
+        number, threads = activation_number("relu"), 3 if (rows, depth, columns) in DIVIDED else 1
+        yield f"dense {dtype} {number} 0 {rows} {depth} {columns} 0 {threads}", expected
+        weight = normal((columns, depth), dtype, seed=2).T
+        bias = normal((columns,), dtype, seed=3)
+        across = oracle_forward.dense(x, weight, bias).tobytes()
+        yield f"dense {dtype} 0 0 {rows} {depth} {columns} 1 {threads}", across
+    for name, default in _activation.PARAMETERS.items():
+        parameter = default and default * 1.5
+        expected = oracle_layer(normal((9, 6), dtype, seed=1), 0, 30, name, parameter).tobytes()
+        yield f"dense {dtype} {activation_number(name)} {(parameter or 0.0).hex()} 9 6 30 0 1", expected
+
+
+def network_rows(dtype: str) -> Iterator[tuple[str, bytes]]:
+    for rows, width, layers in NETWORKS:
+        x = normal((rows, width), dtype, seed=1)
+        fields = f"network {dtype} {rows} {len(layers)} {width}"
+        for i, (name, columns) in enumerate(layers):
+            x = oracle_layer(x, i, columns, name, _activation.PARAMETERS[name])
+            fields += f" {activation_number(name)} {columns}"
+        yield fields, x.tobytes()
+
+
+def activation_rows() -> Iterator[tuple[str, bytes]]:
+    """Every activation of edge cases and random values; of rows of an awkward length."""
+    for dtype in (np.float32, np.float64):
+        values = np.concatenate([edge_values(dtype), random_values(dtype, 600)])
+        cases: list[tuple[str, float]] = [(name, _activation.PARAMETERS[name] or 0.0) for name in NAMES]
+        cases += [(name, parameter) for name, several in PARAMETERS.items() for parameter in several[:2]]
+        for name, parameter in cases:
+            x = row_cases(dtype, 37) if name in ROWS else values
+            y = oracle_forward.activate(x, name, parameter)
+            y[np.isnan(y)] = np.nan
+            words = " ".join(f"{word:x}" for word in x.ravel().view(np.uint32))
+            columns = x.shape[-1] if name in ROWS else 1
+            fields = f"activate {np.dtype(dtype).name} {_kernels.ACTIVATIONS[name]} {parameter.hex()} {columns} 0 given"
+            yield f"{fields} {x.nbytes // 4} {words}", y.tobytes()
+
+
+def orthogonal_rows() -> Iterator[tuple[str, bytes]]:
+    for dtype, pairs, (m, n) in itertools.product(
+        ("float32", "float64"), (False, True), ((1, 1), (2, 1), (3, 3), (33, 33), (64, 37), (70, 70))
+    ):
+        whole = oracle_orthogonal.orthogonal(dtype, KEY, STREAM, m, n, 2, -1.3, pairs)
+        whole = whole.reshape(m, 2, n).swapaxes(1, 2) if pairs else whole
+        for first, last, transposed in ((0, n, 0), (n // 2, n, 1), (n - 1, n, 0)):
+            block = whole[:, first:last]
+            fields = f"{KEY:x} {STREAM:x} {m} {n} {first} {last} 2 {int(pairs)} {transposed} {(-1.3).hex()}"
+            yield (
+                f"normal {dtype} 0 1 -inf inf orthogonal {fields}",
+                (block.swapaxes(0, 1) if transposed else block).tobytes(),
+            )
+
+
+@functools.cache
+def rows() -> dict[str, str]:
+    """Every row with its hash."""
+    found = dict(word_rows()) | dict(activation_rows()) | dict(orthogonal_rows())
+    for law, dtype in ALL:
+        found |= dict(run_rows(law, dtype, (0, 3), (61, 300)))
+        found |= dict(far_rows(law, dtype))
+        found |= dict([edge_row(law, dtype)])
+    for law, dtype in ONE_PER_METHOD:
+        found |= dict(run_rows(law, dtype, FIRSTS, COUNTS))
+    for dtype in ("float32", "float64"):
+        found |= dict(product_rows(dtype))
+        found |= dict(network_rows(dtype))
+    return {row: fnv1a(expected) for row, expected in found.items()}
+
+
+# ---- compiling and running ----
+
+
+def setup_constant(name: str) -> Any:
+    """A literal of setup.py, which cannot be imported: that would build."""
+    for node in ast.parse((ROOT / "setup.py").read_text()).body:
+        if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == name:
+            return ast.literal_eval(node.value)
+    raise LookupError(name)
+
+
+def compiled(machine: str, folder: Path) -> str:
+    """The harness with all instruction sets of a machine, each compiled as setup.py does; static if it is another's."""
+    compiler = "cc" if machine == MACHINE else f"{machine}-linux-gnu-gcc"
+    if shutil.which(compiler) is None:
+        pytest.skip(f"no compiler {compiler}" + ("" if compiler == "cc" else f" (Debian: {PACKAGES[machine]})"))
+    flags, program = setup_constant("FLAGS"), folder / "harness"
+    objects = []
+    for isa, own_flags in setup_constant("ISA_FLAGS")[machine].items():
+        objects.append(folder / f"{isa}.o")
+        source = CSRC / "isa" / f"{isa}.c"
+        subprocess.run([compiler, *flags, *own_flags, "-c", source, "-o", objects[-1]], check=True)
+    sources = [
+        Path(__file__).parent / "native/harness.c",
+        *sorted(CSRC.glob("*.c")),
+        *sorted(CSRC.glob("generated/*.c")),
+    ]
+    static = [] if machine == MACHINE else ["-static"]
+    command = [compiler, *flags, *static, f"-I{CSRC}", *sources, *objects, "-lm", "-o", program]
+    subprocess.run(command, check=True)
+    return str(program)
+
+
+@pytest.fixture(scope="module")
+def harness(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], str]:
+    """The harness of a machine, compiled at most once."""
+    return functools.cache(lambda machine: compiled(machine, tmp_path_factory.mktemp(machine)))
+
+
+def emulator(machine: str, cpu: str) -> list[str]:
+    program = shutil.which(f"qemu-{machine}")
+    if program is None or sys.platform != "linux":
+        pytest.skip(f"no qemu-{machine} (Debian: qemu-user)")
+    version = re.search(r"version (\d+)\.(\d+)", subprocess.check_output([program, "--version"], text=True))
+    assert version
+    if cpu == "Haswell" and (int(version[1]), int(version[2])) < (7, 2):
+        pytest.skip(f"qemu has AVX2 since 7.2, this is {version[0]}")
+    return [program, "-cpu", cpu]
+
+
+def runnable(command: list[str]) -> list[str]:
+    lines = subprocess.check_output(command, text=True).splitlines()
+    return [name for name, compiled_in, runs in map(str.split, lines) if (compiled_in, runs) == ("1", "1")]
+
+
+def check_hashes(command: list[str], isa: str) -> None:
+    done = subprocess.run([*command, isa], input="\n".join(rows()), text=True, stdout=subprocess.PIPE, check=True)
+    pairs = zip(rows().items(), done.stdout.split(), strict=True)
+    assert [row[:200] for (row, expected), found in pairs if found != expected] == []
+
+
+def test_this_machine(harness: Callable[[str], str]) -> None:
+    command = [harness(MACHINE)]
+    assert runnable(command) == RUNNABLE
+    for isa in RUNNABLE:
+        check_hashes(command, isa)
+
+
+@pytest.mark.parametrize("place", EMULATED)
+def test_emulated_machine(harness: Callable[[str], str], place: str) -> None:
+    machine, cpu, isas, compared = EMULATED[place]
+    command = [*emulator(machine, cpu), harness(machine)]
+    assert runnable(command) == isas
+    for isa in compared:
+        check_hashes(command, isa)
+
+
+@pytest.mark.skipif(MACHINE != "x86_64", reason="this Python is not one of x86-64")
+def test_package_without_avx() -> None:
+    """The installed package itself, on a CPU from before AVX: it imports, and no bit changes."""
+    command = [*emulator("x86_64", "Nehalem"), sys.executable, "-c"]
+    if subprocess.run([*command, "import numpy"], capture_output=True, check=False).returncode != 0:
+        pytest.skip("this NumPy needs a newer CPU than Nehalem")
+    program = "import fastinit; print(fastinit.isa())\n" + "".join(
+        f"print(fastinit.{name}((13, 31), seed=1, dtype='{dtype}').tobytes().hex())\n"
+        for name in ("glorot_uniform", "he_normal", "normal")
+        for dtype in ("float32", "float16", "float64")
+    )
+    environment = {name: value for name, value in os.environ.items() if name != "FASTINIT_ISA"}
+    there, here = (
+        subprocess.check_output([*python, program], text=True, env=environment).splitlines()
+        for python in (command, command[-2:])
+    )
+    assert there[0] == "scalar"
+    assert there[1:] == here[1:]

@@ -1,0 +1,48 @@
+"""The stream is pinned: known answers, hashes, and the checksum of the coefficients."""
+
+from __future__ import annotations
+
+import importlib.util
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def load_tool() -> ModuleType:
+    path = ROOT / "tools/pin_stream.py"
+    if not path.exists():
+        pytest.skip("the tools are not here", allow_module_level=True)
+    spec = importlib.util.spec_from_file_location("pin_stream", path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+pin_stream = load_tool()
+ROWS = [line.split(maxsplit=2) for line in pin_stream.HASHES.read_text().splitlines() if not line.startswith("#")]
+
+
+def test_every_pinned_call_is_there() -> None:
+    assert len(ROWS) == sum(len(pin_stream.dtypes_of(call)) for call in pin_stream.CALLS)
+
+
+@pytest.mark.parametrize(("dtype", "digest", "call"), ROWS)
+def test_hash(isa: str, dtype: str, digest: str, call: str) -> None:
+    assert pin_stream.digest(call, dtype) == digest
+
+
+def test_known_answers_of_the_page(isa: str) -> None:
+    assert pin_stream.known_answers() in pin_stream.PAGE.read_text()
+
+
+def test_checksum_of_the_coefficients() -> None:
+    assert pin_stream.tables_checksum() in pin_stream.PAGE.read_text()
+
+
+def test_the_forward_pass(isa: str) -> None:
+    assert pin_stream.forward_hashes() == pin_stream.FORWARD_HASHES.read_text()

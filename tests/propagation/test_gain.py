@@ -1,0 +1,152 @@
+"""Gains against an independent integration, PyTorch's table, and the activations' own limits."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Callable
+
+import mpmath as mp
+import pytest
+
+import fastinit
+from fastinit.propagation._gain import NAMES
+
+# Definitions from the papers, apart from those of tools/make_gains.py: other formulas where there are any.
+LAMBDA, ALPHA = mp.mpf("1.0507009873554804934193349852946"), mp.mpf("1.6732632423543772848170429916717")
+
+
+def softplus(z: mp.mpf, beta: float = 1.0) -> mp.mpf:
+    return mp.log(1 + mp.exp(mp.mpf(beta) * z)) / mp.mpf(beta)
+
+
+def elu(z: mp.mpf, alpha: mp.mpf | float = 1.0) -> mp.mpf:
+    return z if z > 0 else mp.mpf(alpha) * (mp.exp(z) - 1)
+
+
+FUNCTIONS: dict[str, Callable[[mp.mpf], mp.mpf]] = {
+    "elu": elu,
+    "exp": mp.exp,
+    "gelu": lambda z: z * mp.erfc(-z / mp.sqrt(2)) / 2,
+    "gelu_tanh": lambda z: z / (1 + mp.exp(-2 * mp.sqrt(2 / mp.pi) * (z + mp.mpf("0.044715") * z**3))),
+    "hard_sigmoid": lambda z: max(mp.mpf(0), min(mp.mpf(1), z / 6 + mp.mpf(1) / 2)),
+    "hard_silu": lambda z: z * max(mp.mpf(0), min(mp.mpf(1), z / 6 + mp.mpf(1) / 2)),
+    "leaky_relu": lambda z: max(z, mp.mpf("0.01") * z),
+    "linear": lambda z: z,
+    "mish": lambda z: z * ((1 + mp.exp(z)) ** 2 - 1) / ((1 + mp.exp(z)) ** 2 + 1),
+    "relu": lambda z: max(z, mp.mpf(0)),
+    "relu6": lambda z: min(max(z, mp.mpf(0)), mp.mpf(6)),
+    "selu": lambda z: LAMBDA * elu(z, ALPHA),
+    "sigmoid": lambda z: (1 + mp.tanh(z / 2)) / 2,
+    "silu": lambda z: z * (1 + mp.tanh(z / 2)) / 2,
+    "softplus": softplus,
+    "softsign": lambda z: z / (1 + abs(z)),
+    "tanh": lambda z: (mp.exp(2 * z) - 1) / (mp.exp(2 * z) + 1),
+}
+
+
+def integrated(f: Callable[[mp.mpf], mp.mpf]) -> float:
+    """By Gauss's rule and not, as the tool does, by tanh-sinh."""
+    with mp.workdps(25):
+        moment = mp.quad(lambda z: f(z) ** 2 * mp.npdf(z), list(range(-15, 16)), method="gauss-legendre")
+        return float(1 / mp.sqrt(moment))
+
+
+def test_every_activation_is_integrated_here() -> None:
+    assert set(FUNCTIONS) == set(NAMES)
+
+
+def test_the_table_of_the_docstring() -> None:
+    table = re.findall(r"(\w+) +(\d\.\d{16})\b", fastinit.gain.__doc__ or "")
+    assert len(table) > 10
+    for name, value in table:
+        assert fastinit.gain(name) == pytest.approx(float(value), rel=4e-16), name
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_gains_are_exact(name: str) -> None:
+    assert fastinit.gain(name) == pytest.approx(integrated(FUNCTIONS[name]), rel=1e-12)
+
+
+@pytest.mark.parametrize("slope", [0.0, 0.2, -1.0, 1.0, 3.0])
+def test_leaky_relu_of_any_slope(slope: float) -> None:
+    exact = integrated(lambda z: z if z > 0 else slope * z)
+    assert fastinit.gain("leaky_relu", slope) == pytest.approx(exact, rel=1e-14)
+
+
+@pytest.mark.parametrize("alpha", [0.0, 0.5, -1.0, 1.67])
+def test_elu_of_any_alpha(alpha: float) -> None:
+    assert fastinit.gain("elu", alpha) == pytest.approx(integrated(lambda z: elu(z, alpha)), rel=1e-14)
+
+
+@pytest.mark.parametrize("name", ["leaky_relu", "elu", "softplus"])
+@pytest.mark.parametrize("size", [5e-324, 1e-308, 1e-200, 1e-160, 1e160, 1e200, 1.7e308])
+def test_no_parameter_overflows(name: str, size: float) -> None:
+    limits = {"leaky_relu": (math.sqrt(2), math.sqrt(2) / size), "elu": (math.sqrt(2), 0.0)}
+    with mp.workdps(25):
+        below = mp.quad(lambda z: (mp.exp(z) - 1) ** 2 * mp.npdf(z), [-20, -8, -3, 0])
+        limits["elu"] = math.sqrt(2), float(1 / (mp.sqrt(below) * size))
+    limits["softplus"] = size / math.log(2), math.sqrt(2)
+    small, large = limits[name]
+    assert fastinit.gain(name, size) == pytest.approx(large if size > 1 else small, rel=1e-14, abs=1e-323)
+    if name != "softplus":
+        assert fastinit.gain(name, -size) == fastinit.gain(name, size)
+
+
+@pytest.mark.parametrize("beta", [1e-12, 1e-6, 0.05, 0.7, 2.0, 9.0, 60.0])
+def test_softplus_of_any_beta(beta: float) -> None:
+    assert fastinit.gain("softplus", beta) == pytest.approx(integrated(lambda z: softplus(z, beta)), rel=1e-13)
+
+
+def test_the_limits_of_softplus() -> None:
+    assert fastinit.gain("softplus", 1e12) == pytest.approx(math.sqrt(2), rel=1e-11)
+    assert fastinit.gain("softplus", 1e-12) == pytest.approx(1e-12 / math.log(2), rel=1e-11)
+
+
+def test_the_textbook_values() -> None:
+    assert fastinit.gain("relu") == fastinit.gain("leaky_relu", 0) == fastinit.gain("elu", 0) == math.sqrt(2)
+    assert fastinit.gain("leaky_relu", 1) == 1
+    assert fastinit.gain("linear") == 1
+    assert abs(fastinit.gain("selu") - 1) < 1e-15
+    assert fastinit.gain("tanh") == pytest.approx(1.5925374, rel=1e-7)
+    assert fastinit.gain("gelu") == pytest.approx((1 / 3 + 1 / (2 * math.pi * math.sqrt(3))) ** -0.5, rel=1e-15)
+    assert fastinit.gain("silu") == pytest.approx(1.6765324, rel=1e-7)
+
+
+def test_a_parameter_may_come_with_the_name() -> None:
+    assert fastinit.gain(("leaky_relu", 0.2)) == fastinit.gain("leaky_relu", 0.2)
+    assert fastinit.gain(None) == fastinit.gain("linear") == fastinit.gain(None, convention="torch") == 1
+    assert fastinit.gain(("softplus", 2.0)) == fastinit.gain("softplus", 2.0) != fastinit.gain("softplus")
+
+
+def test_the_convention_of_pytorch() -> None:
+    table = {"linear": 1.0, "sigmoid": 1.0, "tanh": 5 / 3, "relu": math.sqrt(2), "selu": 0.75}
+    for name, value in table.items():
+        assert fastinit.gain(name, convention="torch") == value
+    for slope in (0.0, 0.01, 0.2, 5**0.5):
+        exact = pytest.approx(math.sqrt(2 / (1 + slope**2)), rel=3e-16)
+        assert fastinit.gain("leaky_relu", slope, convention="torch") == exact
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error", "words"),
+    [
+        (("softmax",), ValueError, "elementwise to have a gain"),
+        (("log_softmax",), ValueError, "elementwise to have a gain"),
+        (("sine",), ValueError, "an activation must be one of elu, exp"),
+        ((3,), TypeError, r"a name or a \(name, parameter\) pair"),
+        (((),), TypeError, r"a name or a \(name, parameter\) pair"),
+        ((None, 1.0), ValueError, "only the activations .* take a parameter. Received: .'linear', 1.0"),
+        (("tanh", 1.0), ValueError, "only the activations elu, leaky_relu, softplus take a parameter"),
+        ((("tanh", 1.0),), ValueError, "only the activations elu, leaky_relu, softplus take a parameter"),
+        ((("leaky_relu", 0.1), 0.2), ValueError, "given once.* Received: .'leaky_relu', 0.1. and param=0.2"),
+        (("elu", math.nan), ValueError, "`parameter` must be finite"),
+        (("elu", "1"), TypeError, "`parameter` must be a real number"),
+        (("softplus", 0.0), ValueError, "beta, must be > 0"),
+        (("gelu", None, "torch"), ValueError, "PyTorch's table has no others"),
+        (("tanh", None, "keras"), ValueError, "`convention` must be one of torch"),
+    ],
+)
+def test_errors(arguments: tuple[object, ...], error: type[Exception], words: str) -> None:
+    with pytest.raises(error, match=words):
+        fastinit.gain(*arguments)  # type: ignore[arg-type]
