@@ -10,19 +10,29 @@ from __future__ import annotations
 
 import math
 import operator
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any, NamedTuple
+from itertools import pairwise
+from typing import Any, NamedTuple, SupportsIndex
 
 import numpy as np
+import numpy.typing as npt
 
 from . import _kernels
-from ._memory import empty_in_huge_pages
+
+# What the arguments may be.
+Shape = SupportsIndex | Sequence[SupportsIndex]
+Axes = SupportsIndex | Sequence[SupportsIndex]
+DTypeLike = npt.DTypeLike | None
+Out = npt.NDArray[Any] | None
+Index = tuple[slice, ...] | None
+Threads = SupportsIndex | None
 
 Block = tuple[tuple[int, int], ...]
 
 _MAX_BYTES = 1 << 63
+_MOST_THREADS = 1 << 30  # no machine has as many, and C's int holds it
 
 
 class Target(NamedTuple):
@@ -35,14 +45,6 @@ class Target(NamedTuple):
     threads: int | None
     block_shape: tuple[int, ...]
     nbytes: int  # of what is wanted
-
-    def array(self, huge_from: int = 1 << 25) -> np.ndarray:
-        """The array to fill: the caller's, or a new one, in huge pages from so many bytes on."""
-        if self.out is not None:
-            return self.out
-        if self.nbytes < huge_from:
-            return np.empty(self.block_shape, self.dtype.numpy)
-        return empty_in_huge_pages(self.block_shape, self.dtype.numpy)
 
     @property
     def ends(self) -> Block:
@@ -225,7 +227,7 @@ def check_threads(threads: Any) -> int:
         raise TypeError(f"`threads` must be None or an int. Received: threads={threads!r}")
     if threads < 1:
         raise ValueError(f"`threads` must be >= 1. Received: threads={threads}")
-    return int(threads)
+    return min(int(threads), _MOST_THREADS)
 
 
 def check_axes(ndim: int, **axes: Any) -> list[tuple[int, ...]]:
@@ -289,7 +291,7 @@ def check_rank(shape: tuple[int, ...], least: int, most: int, what: str) -> None
         raise ValueError(f"{what}. Received: shape={shape}")
 
 
-def check_choice(name: str, value: Any, choices: Sequence[str], hint: str = "") -> None:
+def check_choice(name: str, value: Any, choices: Collection[str], hint: str = "") -> None:
     if not isinstance(value, str) or value not in choices:
         raise ValueError(f"`{name}` must be one of {', '.join(choices)}. {hint}Received: {name}={value!r}")
 
@@ -314,3 +316,12 @@ def real_number(name: str, value: Any) -> float:
         return float(value)
     except OverflowError:
         raise ValueError(f"`{name}` must be finite. Received: {name}={value}") from None
+
+
+def overlapping(arrays: Sequence[npt.NDArray[Any]]) -> tuple[int, int] | None:
+    """The places of two arrays that share memory, the lower one first, if there are any."""
+    spans = sorted((*np.lib.array_utils.byte_bounds(array), i) for i, array in enumerate(arrays) if array.size)
+    for (_, stop, i), (start, _, j) in pairwise(spans):
+        if start < stop:
+            return min(i, j), max(i, j)
+    return None

@@ -3,23 +3,34 @@
 
 import numpy as np
 
-from fastinit._memory import empty_in_huge_pages
-
 from cpython.buffer cimport PyBUF_FORMAT, PyBUF_STRIDES
-from libc.string cimport memcpy
 
-# Results from so many bytes on are allocated by Python, which knows about pages.
-cdef Py_ssize_t LARGE_RESULT = 1 << 25
-
-# Weights and workspace from so many bytes on are in huge pages: they are read again and again.
-cdef size_t HUGE_FROM = 1 << 20
-
-# Work of fewer multiplications is done before the interpreter's lock could be handed over.
-cdef double GIL_WORK = 1e6
+# As in fastinit._memory, which says why.
+cdef int64_t ALIGNED_FROM = 1 << 12
 
 cdef object _empty = np.empty
 cdef object _ndarray = np.ndarray
+cdef object _BYTE = np.dtype(np.uint8)
 cdef object _FLOATS = {FI_F32: np.dtype(np.float32), FI_F64: np.dtype(np.float64)}
+
+# fastinit._memory, which imports this module first.
+cdef object _memory = None
+
+
+cdef object allocator():
+    global _memory
+    if _memory is None:
+        from fastinit import _memory as found
+        _memory = found
+    return _memory
+
+
+cdef object new_array(tuple shape, fi_dtype dtype, int64_t size):
+    """A new array of so many bytes; a small one without a detour through Python."""
+    if size < ALIGNED_FROM:
+        return _empty(shape, _FLOATS[dtype])
+    return allocator().new_array(shape, _FLOATS[dtype])
+
 
 # Workspaces that wait for their next use, so that calls find warm memory.
 cdef list _spare = []
@@ -31,25 +42,16 @@ cdef class Memory:
     """Memory that begins on a cache line, and lies in huge pages where it is large."""
 
     cdef object owner
-    cdef void *start
     cdef void *aligned
     cdef size_t size
 
     def __cinit__(self, size_t size):
         cdef unsigned char[::1] pages
         self.size = size
-        if size >= HUGE_FROM:
-            self.owner = empty_in_huge_pages((size,), np.dtype(np.uint8))
+        if size:
+            self.owner = allocator().new_array((max(size, ALIGNED_FROM),), _BYTE, allocator().HUGE_FROM_IF_KEPT)
             pages = self.owner
             self.aligned = &pages[0]
-            return
-        self.start = PyMem_RawMalloc(size + 64)
-        if self.start == NULL:
-            raise MemoryError(f"{size} bytes of workspace cannot be had")
-        self.aligned = <void *>((<size_t>self.start + 63) // 64 * 64)
-
-    def __dealloc__(self):
-        PyMem_RawFree(self.start)
 
 
 cdef Memory take_workspace(size_t size):

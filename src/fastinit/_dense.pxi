@@ -95,9 +95,7 @@ cdef dense_of(strided *a, strided *w, strided *b, strided *o, fi_dtype dtype, in
         count *= job.shape[i]
     count *= job.rows * job.columns
     if out is None:
-        if count * a.itemsize >= LARGE_RESULT:
-            return None
-        out = _empty(shape, _FLOATS[dtype])
+        out = new_array(shape, dtype, count * a.itemsize)
     elif not isinstance(out, _ndarray) or out.shape != shape:
         return None
     if not open_array(out, o, &dtype, PyBUF_WRITABLE):

@@ -31,6 +31,15 @@ cdef extern from "fastinit.h" nogil:
     void fi_law_uniform(fi_law *law, fi_dtype dtype, double low, double high) noexcept
     void fi_law_symmetric_uniform(fi_law *law, fi_dtype dtype, double limit) noexcept
     void fi_law_normal(fi_law *law, fi_dtype dtype, double mean, double std, double lower, double upper) noexcept
+    ctypedef enum fi_fan:
+        FI_FAN_ITSELF
+        FI_FAN_HALF
+        FI_FAN_ROOT
+    ctypedef enum fi_scaled:
+        FI_SCALED_TRUNCATED_NORMAL
+        FI_SCALED_NORMAL
+        FI_SCALED_UNIFORM
+    double fi_scaled_spread(double scale, double fans, fi_fan fan, fi_scaled kind) noexcept
 
     ctypedef struct fi_job:
         const fi_law *law
@@ -41,6 +50,8 @@ cdef extern from "fastinit.h" nogil:
         int64_t stop[32]
         void *out
 
+    uint64_t fi_enter_standard_mode() noexcept
+    void fi_leave_standard_mode(uint64_t before) noexcept
     void fi_fill(fi_job *jobs, int64_t count, int threads) noexcept
     size_t fi_itemsize(fi_dtype dtype) noexcept
 

@@ -1,7 +1,8 @@
 """The compiled face of fastinit: it guards memory, makes one C call and decides nothing else."""
 
-from cpython.buffer cimport PyBUF_C_CONTIGUOUS, PyBUF_WRITABLE, PyBuffer_Release, PyObject_GetBuffer
+from cpython.buffer cimport PyBUF_C_CONTIGUOUS, PyBUF_SIMPLE, PyBUF_WRITABLE, PyBuffer_Release, PyObject_GetBuffer
 from cpython.mem cimport PyMem_Calloc, PyMem_Free, PyMem_RawFree, PyMem_RawMalloc
+from libc.string cimport memcpy, memmove
 
 
 VERSION = FASTINIT_VERSION.decode()
@@ -50,8 +51,44 @@ cdef class Law:
         return self
 
 
-# Below this many bytes a call is shorter than handing the interpreter's lock over.
+# How the fans that `scaled_spread` is given make n, and the distributions that it knows.
+FANS = {"fan_in": FI_FAN_ITSELF, "fan_out": FI_FAN_ITSELF, "fan_avg": FI_FAN_HALF, "fan_geo_avg": FI_FAN_ROOT}
+SCALED = {
+    "uniform": FI_SCALED_UNIFORM,
+    "truncated_normal": FI_SCALED_TRUNCATED_NORMAL,
+    "untruncated_normal": FI_SCALED_NORMAL,
+}
+
+
+def scaled_spread(double scale, double fans, int fan, int kind):
+    """The limit of a uniform law or the std of a normal one, before truncation, of variance scale / max(1, n)."""
+    return fi_scaled_spread(scale, fans, <fi_fan>fan, <fi_scaled>kind)
+
+
+def enter_standard_mode():
+    """Set the floating-point mode in which the bits are promised; return the one before."""
+    return fi_enter_standard_mode()
+
+
+def leave_standard_mode(uint64_t before):
+    """Put the mode of before back."""
+    fi_leave_standard_mode(before)
+
+
+def address(memory not None):
+    """Where a buffer begins."""
+    cdef Py_buffer view
+    PyObject_GetBuffer(memory, &view, PyBUF_SIMPLE)
+    cdef size_t found = <size_t>view.buf
+    PyBuffer_Release(&view)
+    return found
+
+
+# Handing the interpreter's lock over takes some microseconds when another thread waits for it. Shorter calls keep it:
+# those that write fewer bytes, networks of fewer multiplications, orthogonal matrices of fewer products.
 cdef Py_ssize_t GIL_BYTES = 1 << 16
+cdef double GIL_WORK = 1e6
+cdef double GIL_PRODUCTS = 1 << 17
 
 
 cdef Py_ssize_t describe(fi_job *job, Law law, uint64_t key, uint64_t stream, tuple shape, tuple block) except -1:
@@ -100,24 +137,47 @@ def fill(Law law not None, out, uint64_t key, uint64_t stream, tuple shape not N
         PyBuffer_Release(&view)
 
 
-def fill_all(list requests not None, int threads):
-    """Do many fills with one hand-off; each request holds the first six arguments of `fill`."""
-    cdef Py_ssize_t count = len(requests), opened = 0, size, i
-    cdef fi_job *jobs = <fi_job *>PyMem_Calloc(count, sizeof(fi_job))
-    cdef Py_buffer *views = <Py_buffer *>PyMem_Calloc(count, sizeof(Py_buffer))
+cdef void repeat(void *target, Py_ssize_t size, const void *source, Py_ssize_t period) noexcept nogil:
+    """Write `source` to the target, again and again if it is shorter."""
+    cdef Py_ssize_t done = min(size, period)
+    memmove(target, source, done)
+    while done < size:
+        memcpy(<char *>target + done, target, min(done, size - done))
+        done += min(done, size - done)
+
+
+def fulfil(list fills not None, list copies not None, int threads):
+    """Do many fills with one hand-off, then copies; what can fail does so before anything is written.
+
+    A fill holds the first six arguments of `fill`. A copy is a pair of C-contiguous buffers, the target and a source
+    of as many bytes, or of one element of the target, which is written everywhere.
+    """
+    cdef Py_ssize_t count = len(fills), pairs = len(copies), opened = 0, size, i
+    cdef fi_job *jobs = <fi_job *>PyMem_Calloc(count + 1, sizeof(fi_job))
+    cdef Py_buffer *views = <Py_buffer *>PyMem_Calloc(count + 2 * pairs + 1, sizeof(Py_buffer))
     try:
-        if count and (jobs == NULL or views == NULL):
+        if jobs == NULL or views == NULL:
             raise MemoryError
         for i in range(count):
-            law, out, key, stream, shape, block = requests[i]
+            law, out, key, stream, shape, block = fills[i]
             size = describe(&jobs[i], law, key, stream, shape, block)
             PyObject_GetBuffer(out, &views[i], PyBUF_WRITABLE | PyBUF_C_CONTIGUOUS)
             opened = i + 1
             if views[i].len != size:
                 raise ValueError(f"`out` has {views[i].len} bytes, the block {size}")
             jobs[i].out = views[i].buf
+        for i in range(pairs):
+            out, source = copies[i]
+            PyObject_GetBuffer(out, &views[opened], PyBUF_WRITABLE | PyBUF_C_CONTIGUOUS)
+            opened += 1
+            PyObject_GetBuffer(source, &views[opened], PyBUF_C_CONTIGUOUS)
+            opened += 1
+            if views[opened - 1].len not in (views[opened - 2].len, views[opened - 2].itemsize):
+                raise ValueError(f"`out` has {views[opened - 2].len} bytes, its source {views[opened - 1].len}")
         with nogil:
             fi_fill(jobs, count, threads)
+            for i in range(count, count + 2 * pairs, 2):
+                repeat(views[i].buf, views[i].len, views[i + 1].buf, views[i + 1].len)
     finally:
         for i in range(opened):
             PyBuffer_Release(&views[i])
@@ -179,10 +239,6 @@ def activate(int dtype, int kind, double parameter, x, out, Py_ssize_t columns, 
             PyBuffer_Release(&target)
     finally:
         PyBuffer_Release(&source)
-
-
-# Below this many multiplications an orthogonal matrix is made sooner than the interpreter's lock is handed over.
-cdef double GIL_PRODUCTS = 1 << 17
 
 
 def orthogonal(

@@ -181,9 +181,7 @@ cdef class Network:
         cdef Memory memory = None
         cdef int64_t count = job.items * job.rows * self.outputs
         if out is None:
-            if count * a.itemsize >= LARGE_RESULT:
-                return None
-            out = _empty(shape, _FLOATS[dtype])
+            out = new_array(shape, dtype, count * a.itemsize)
         elif not isinstance(out, _ndarray) or out.shape != shape:
             return None
         if not open_array(out, &o, &dtype, PyBUF_WRITABLE):

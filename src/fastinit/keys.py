@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import hashlib
 import os
-from typing import Any
+from typing import Any, Union
 
 import numpy as np
 
 from ._arguments import is_int
+
+Seed = Union[None, int, np.integer[Any], "Key", np.random.SeedSequence, np.random.Generator, np.random.BitGenerator]
 
 _LIMIT = 1 << 64
 _PERSON = b"fastinit.v1"
@@ -49,7 +51,7 @@ class Key:
     key: int
     stream: int
 
-    def __new__(cls, seed: Any = None) -> Key:
+    def __new__(cls, seed: Seed = None) -> Key:
         return cls.from_words(*key_and_stream(seed))
 
     @classmethod

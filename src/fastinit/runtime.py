@@ -16,6 +16,11 @@ from ._cpus import usable_cpus
 
 __version__: str = _kernels.VERSION
 
+# Work of fewer bytes, or of fewer multiplications in an orthogonal matrix, is done by one thread: a second one comes
+# too late. What csrc/fastinit.h calls FI_THREADED_WORK is the same for products.
+THREADED_BYTES = 1 << 18
+THREADED_PRODUCTS = 1 << 22
+
 
 def isa() -> str:
     """Name the instruction set whose kernels are in use.

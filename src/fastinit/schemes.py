@@ -21,11 +21,19 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ._arguments import check_axes, check_choice, check_positive, check_positive_int, check_rank, check_shape
+from ._arguments import (
+    Axes,
+    Shape,
+    check_axes,
+    check_choice,
+    check_positive,
+    check_positive_int,
+    check_rank,
+    check_shape,
+)
 from .initializers import constant, normal, variance_scaling
 from .initializers._checks import check_std
-from .initializers._engine import Shape
-from .initializers._fans import Axes, compute_fans
+from .initializers._fans import compute_fans
 
 __all__ = [
     "Factors",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import gc
+import mmap
 import pickle
 
 import numpy as np
@@ -16,13 +17,13 @@ from fastinit import _memory
 @pytest.mark.parametrize("shape", [(1 << 21,), (3, 700, 1001), (2**20 + 1, 2)])
 @pytest.mark.parametrize("dtype", ["float32", "float64", "float16"])
 def test_large_arrays(shape: tuple[int, ...], dtype: str) -> None:
-    array = _memory.empty_in_huge_pages(shape, np.dtype(dtype))
+    array = _memory.new_array(shape, np.dtype(dtype), huge_from=1 << 21)
     assert array.shape == shape
     assert array.dtype == dtype
     assert array.flags.c_contiguous
     assert array.flags.writeable
     assert array.flags.aligned
-    if array.base is not None:  # where the system has huge pages
+    if hasattr(mmap, "MADV_HUGEPAGE"):
         assert array.__array_interface__["data"][0] % (1 << 21) == 0
     array[...] = 1.5
     kept = array[-1:]
@@ -32,8 +33,27 @@ def test_large_arrays(shape: tuple[int, ...], dtype: str) -> None:
 
 
 def test_small_and_empty_arrays_are_numpys_own() -> None:
-    assert fastinit.normal((300, 400), seed=0).flags.owndata
-    assert _memory.empty_in_huge_pages((0, 4), np.dtype("float32")).shape == (0, 4)
+    assert fastinit.normal((30, 34), seed=0).flags.owndata
+    assert _memory.new_array((0, 4), np.dtype("float32")).shape == (0, 4)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64", "float16", "bfloat16"])
+@pytest.mark.parametrize("count", [2048, 5001, (1 << 20) + 3])
+@pytest.mark.parametrize("name", ["zeros", "ones", "normal", "sparse", "identity", "orthogonal"])
+def test_every_array_of_4_kb_begins_on_a_cache_line(name: str, count: int, dtype: str) -> None:
+    shape = {"sparse": (count, 1), "identity": (1, count), "orthogonal": (1, count)}.get(name, (count,))
+    arguments = {"sparse": (0.5,)}.get(name, ())
+    array = fastinit.get(name)(shape, *arguments, dtype=dtype, seed=0)
+    assert array.nbytes >= 4096
+    assert array.__array_interface__["data"][0] % 64 == 0
+
+
+def test_results_of_the_forward_pass_begin_on_a_cache_line() -> None:
+    x = fastinit.normal((64, 32), std=1.0, seed=0)
+    network = fastinit.MLP([(x.T.copy(), None, "relu")])
+    for array in (fastinit.dense(x, x.T.copy()), network(x), fastinit.activate(x, "tanh")):
+        assert array.nbytes >= 4096
+        assert array.__array_interface__["data"][0] % 64 == 0
 
 
 def test_a_large_tensor_behaves_like_any_array() -> None:

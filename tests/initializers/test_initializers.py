@@ -103,7 +103,7 @@ def test_a_block_is_that_part_of_the_whole(case: str, dtype: np.dtype) -> None:
         assert same(part, np.ascontiguousarray(full[index]).reshape(part.shape))
         assert part.shape == full[index].shape
         assert part.flags.c_contiguous
-        assert part.flags.owndata
+        assert part.base is None or part.base.nbytes <= part.nbytes + 64  # not of the whole
 
     check()
 
@@ -327,7 +327,7 @@ def test_sparse_zeros_the_smallest_words_of_every_column(
     mask_key = key.child("sparse.mask")
     words = np.empty(shape, np.uint32)
     _kernels.fill(_kernels.Law.words(), words, mask_key.key, mask_key.stream, shape)
-    count = math.ceil(sparsity * shape[0])
+    count = shape[0] if sparsity == 1 else min(math.ceil(sparsity * shape[0]), shape[0] - 1)
     expected = fastinit.normal(shape, 0.0, 0.5, seed=key, dtype=dtype)
     assert (expected != 0).all()
     for column in range(shape[1]):

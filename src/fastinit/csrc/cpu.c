@@ -1,4 +1,9 @@
 #include "cpu.h"
+#include "fastinit.h"
+#include "simd/fpmode.h"
+
+uint64_t fi_enter_standard_mode(void) { return fpmode_enter(); }
+void fi_leave_standard_mode(uint64_t before) { fpmode_leave(before); }
 
 #include <stdint.h>
 

@@ -90,6 +90,16 @@ void fi_law_uniform(fi_law *law, fi_dtype dtype, double low, double high);
 void fi_law_symmetric_uniform(fi_law *law, fi_dtype dtype, double limit);
 /* A normal cut off at mean + std * [lower, upper]; infinite bounds give the plain normal. */
 void fi_law_normal(fi_law *law, fi_dtype dtype, double mean, double std, double lower, double upper);
+/* The limit of a uniform law, or the std of a normal one before it is cut off at +-2 of it, whose variance is
+ * scale / max(1, n), where n is `fans`, half of it or its square root. */
+typedef enum { FI_FAN_ITSELF, FI_FAN_HALF, FI_FAN_ROOT } fi_fan;
+typedef enum { FI_SCALED_TRUNCATED_NORMAL, FI_SCALED_NORMAL, FI_SCALED_UNIFORM } fi_scaled;
+double fi_scaled_spread(double scale, double fans, fi_fan fan, fi_scaled kind);
+
+/* The floating-point mode in which the bits are promised, for this thread; every entry sets it by itself. What the first
+ * returns is given back to the second. */
+uint64_t fi_enter_standard_mode(void);
+void fi_leave_standard_mode(uint64_t before);
 
 #define FI_MAX_NDIM 32
 

@@ -9,10 +9,12 @@
 #include "special.h"
 
 #define INFINITE __builtin_inf()
+#define TRUNCATED_STD 0.87962566103423978 /* of a standard normal in [-2, 2]: sqrt(1 - 4 density(2) / P(|Z| < 2)) */
 #define NOINLINE __attribute__((noinline)) /* so that no arithmetic leaves the bracket of fpmode */
 
 static double larger(double a, double b) { return a > b ? a : b; }
 static double magnitude(double x) { return x < 0.0 ? -x : x; }
+static double square_root(double x) { return __builtin_sqrt(x); } /* an instruction, rounded correctly: no libm */
 
 /* ---- rounding to a dtype ---- */
 
@@ -337,6 +339,15 @@ NOINLINE static void law_normal(fi_law *law, fi_dtype dtype, double mean, double
     }
 }
 
+NOINLINE static double scaled_spread(double scale, double fans, fi_fan fan, fi_scaled kind)
+{
+    const double n = fan == FI_FAN_HALF ? fans * 0.5 : fan == FI_FAN_ROOT ? square_root(fans) : fans;
+    const double variance = scale / larger(1.0, n);
+    if (kind == FI_SCALED_UNIFORM)
+        return square_root(3.0 * variance);
+    return kind == FI_SCALED_NORMAL ? square_root(variance) : square_root(variance) / TRUNCATED_STD;
+}
+
 /* ---- the interface ---- */
 
 void fi_law_words(fi_law *law) { begin(law, FI_U32, FI_METHOD_WORDS); }
@@ -353,6 +364,14 @@ void fi_law_symmetric_uniform(fi_law *law, fi_dtype dtype, double limit)
     const fpmode before = fpmode_enter();
     law_symmetric_uniform(law, dtype, limit);
     fpmode_leave(before);
+}
+
+double fi_scaled_spread(double scale, double fans, fi_fan fan, fi_scaled kind)
+{
+    const fpmode before = fpmode_enter();
+    const double spread = scaled_spread(scale, fans, fan, kind);
+    fpmode_leave(before);
+    return spread;
 }
 
 void fi_law_normal(fi_law *law, fi_dtype dtype, double mean, double std, double lower, double upper)

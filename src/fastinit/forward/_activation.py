@@ -8,7 +8,8 @@ import numpy as np
 
 from .. import _kernels
 from .._arguments import check_out, check_threads
-from ..runtime import thread_limit
+from .._memory import new_array
+from ..runtime import THREADED_BYTES, thread_limit
 from ._checks import check_activation, check_activation_parameter, check_real_array, check_rows, check_same_or_apart
 
 # Each activation and the default of its parameter, None where it takes none.
@@ -17,10 +18,6 @@ PARAMETERS.update(leaky_relu=0.01, elu=1.0, softplus=1.0)
 
 # These work on rows, the others on single values.
 OF_ROWS = frozenset({"softmax", "log_softmax"})
-
-# From so many bytes on, a call may be worth more than one thread.
-_THREADED_BYTES = 1 << 18
-
 
 Activation = str | tuple[str, float] | None
 
@@ -117,7 +114,7 @@ def activate(x: np.ndarray, name: Any, out: np.ndarray | None = None, *, threads
         check_rows(word, x)
     limit = None if threads is None else check_threads(threads)
     if out is None:
-        array = np.empty(x.shape, dtype.numpy)
+        array = new_array(x.shape, dtype.numpy)
     else:
         check_out(out, dtype, x.shape)
         array = out
@@ -127,7 +124,7 @@ def activate(x: np.ndarray, name: Any, out: np.ndarray | None = None, *, threads
         # Other memory orders, and misaligned memory, are copied.
         source = x if x.flags.c_contiguous and x.flags.aligned else np.array(x, order="C", subok=False)
         columns = x.shape[-1] if word in OF_ROWS else 1
-        if x.nbytes < _THREADED_BYTES:
+        if x.nbytes < THREADED_BYTES:
             _kernels.activate(dtype.code, kind, parameter, source, array, columns)
         else:
             _kernels.activate(dtype.code, kind, parameter, source, array, columns, limit or thread_limit())

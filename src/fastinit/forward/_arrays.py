@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from .._arguments import DType, check_out
-from .._memory import empty_in_huge_pages
+from .._memory import new_array
 from ._checks import check_apart
 
 
@@ -21,7 +21,7 @@ def checked_out(
 ) -> np.ndarray:
     """The caller's array, if it is one to write this result to, or a new one."""
     if out is None:
-        return empty_in_huge_pages(shape, dtype.numpy)
+        return new_array(shape, dtype.numpy)
     check_out(out, dtype, shape)
     check_apart(out, **inputs)
     return out

@@ -7,8 +7,20 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from .._arguments import DType, check_axes, check_fits, check_number, check_positive, is_int, is_sequence, real_number
+from .._arguments import (
+    DType,
+    Target,
+    check_axes,
+    check_fits,
+    check_number,
+    check_positive,
+    is_int,
+    is_sequence,
+    real_number,
+)
+from .._arithmetic import own_arithmetic
 
 
 def check_matrix_axes(shape: tuple[int, ...], column_axis: Any, batch_axis: Any) -> tuple[tuple[int, ...], int]:
@@ -101,17 +113,59 @@ def check_constant(value: Any, shape: tuple[int, ...], dtype: DType) -> np.ndarr
     if array.dtype.kind not in "fiu" and array.dtype.name != "bfloat16":
         raise TypeError(f"`value` must be a real number or an array of them. Received: value={value!r}")
     try:
-        broadcast = np.broadcast_to(array, shape)
+        np.broadcast_to(array, shape)
     except ValueError:
         raise ValueError(
             f"`value` must broadcast to shape {shape}. Received: an array of shape {array.shape}"
         ) from None
-    with np.errstate(over="ignore"):
+    with own_arithmetic():
         largest = np.max(np.abs(array.astype(np.float64)), initial=0.0)
     if not np.isfinite(largest):
         raise ValueError(f"`value` must be finite. Received: value={value!r}")
     check_fits(float(largest), f"value={value!r}", dtype)
-    return broadcast
+    return array
+
+
+def check_entries(tensors: Any) -> list[tuple[Any, Any]]:
+    """The argument of `initialize`, as pairs of a name and an entry."""
+    if not isinstance(tensors, Mapping):
+        raise TypeError(
+            "`tensors` must be a mapping of names to (initializer, shape) or (initializer, shape, kwargs). "
+            f"Received: {type(tensors).__name__}"
+        )
+    return list(tensors.items())
+
+
+def check_made(made: Any) -> NDArray[Any]:
+    """What a caller's own initializer returned."""
+    if not isinstance(made, np.ndarray):
+        raise TypeError(f"an initializer must return a NumPy array. Received: {type(made).__name__}")
+    return made
+
+
+def check_converted(made: NDArray[Any], target: Target) -> NDArray[Any]:
+    """It in the shape and the dtype of `out`, C-contiguous."""
+    values, dtype = np.asarray(made), target.dtype
+    if values.shape != target.block_shape:
+        raise ValueError(
+            f"an initializer must return the shape of its `out`, {target.block_shape}. Received: {values.shape}"
+        )
+    if values.dtype != dtype.numpy:
+        kinds = "fiuc" if dtype.numpy.kind == "c" else "fiu"
+        if values.dtype.kind not in kinds and values.dtype.name != "bfloat16":
+            raise TypeError(
+                f"an initializer must return numbers that its `out` of {dtype.numpy} can hold. Received: {values.dtype}"
+            )
+        with own_arithmetic():
+            converted = values.astype(dtype.numpy)
+            lost = np.isfinite(values) & ~np.isfinite(converted)
+        if lost.any():
+            raise ValueError(
+                f"an initializer must return values that are finite in {dtype.numpy}, like its `out`. "
+                f"Received: {values[lost][0]!r}"
+            )
+        values = converted
+    return np.ascontiguousarray(values).reshape(target.block_shape)
 
 
 def check_entry(name: Any, entry: Any) -> tuple[Any, Any, dict[str, Any]]:

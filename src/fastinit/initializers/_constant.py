@@ -6,21 +6,43 @@ from typing import Any
 
 import numpy as np
 
-from .._arguments import Target, check_fits, check_number, check_positive_int, check_rank, check_target
+from .._arguments import (
+    DTypeLike,
+    Index,
+    Out,
+    Shape,
+    Target,
+    Threads,
+    check_fits,
+    check_number,
+    check_positive_int,
+    check_rank,
+    check_target,
+)
+from .._arithmetic import own_arithmetic
+from .._memory import new_array, new_zeros
+from ..keys import Seed
 from ._checks import check_constant
-from ._engine import Shape, initializer
+from ._engine import Array, Fixed, initializer
 
 
 @initializer
 def zeros(
-    shape: Shape, *, dtype: Any = None, seed: Any = None, out: Any = None, index: Any = None, threads: Any = None
-) -> np.ndarray:
+    shape: Shape,
+    *,
+    dtype: DTypeLike = None,
+    seed: Seed = None,
+    out: Out = None,
+    index: Index = None,
+    threads: Threads = None,
+) -> Fixed:
     """Fill with zeros.
 
     Parameters
     ----------
     shape : int or sequence of int
-    {common}
+    dtype, seed, out, index, threads
+        Keyword arguments of every initializer: see `fastinit.initializers`.
 
     Examples
     --------
@@ -29,21 +51,26 @@ def zeros(
     array([0., 0., 0.], dtype=float32)
     """
     target = check_target(shape, dtype, out, index, threads)
-    if out is None:
-        return np.zeros(target.block_shape, target.dtype.numpy)  # pages that nobody touches cost nothing
-    return _assign(target, 0.0)
+    return Fixed(target, lambda *_: new_zeros(target.block_shape if out is None else (1,), target.dtype.numpy))
 
 
 @initializer
 def ones(
-    shape: Shape, *, dtype: Any = None, seed: Any = None, out: Any = None, index: Any = None, threads: Any = None
-) -> np.ndarray:
+    shape: Shape,
+    *,
+    dtype: DTypeLike = None,
+    seed: Seed = None,
+    out: Out = None,
+    index: Index = None,
+    threads: Threads = None,
+) -> Fixed:
     """Fill with ones.
 
     Parameters
     ----------
     shape : int or sequence of int
-    {common}
+    dtype, seed, out, index, threads
+        Keyword arguments of every initializer: see `fastinit.initializers`.
 
     Examples
     --------
@@ -51,7 +78,7 @@ def ones(
     >>> fastinit.ones((1, 2))
     array([[1., 1.]], dtype=float32)
     """
-    return _assign(check_target(shape, dtype, out, index, threads), 1.0)
+    return _everywhere(check_target(shape, dtype, out, index, threads), 1.0)
 
 
 @initializer
@@ -59,12 +86,12 @@ def constant(
     shape: Shape,
     value: Any,
     *,
-    dtype: Any = None,
-    seed: Any = None,
-    out: Any = None,
-    index: Any = None,
-    threads: Any = None,
-) -> np.ndarray:
+    dtype: DTypeLike = None,
+    seed: Seed = None,
+    out: Out = None,
+    index: Index = None,
+    threads: Threads = None,
+) -> Fixed:
     """Fill with a constant.
 
     Parameters
@@ -72,7 +99,8 @@ def constant(
     shape : int or sequence of int
     value : float or array_like
         A real number, or an array of them that broadcasts to `shape`.
-    {common}
+    dtype, seed, out, index, threads
+        Keyword arguments of every initializer: see `fastinit.initializers`.
 
     Raises
     ------
@@ -88,9 +116,10 @@ def constant(
     """
     target = check_target(shape, dtype, out, index, threads)
     values = check_constant(value, target.shape, target.dtype)
-    if target.block is not None:
-        values = values[tuple([slice(*ends) for ends in target.block])]
-    return _assign(target, values)
+    if values.ndim == 0:
+        return _everywhere(target, values)
+    block = tuple([slice(*ends) for ends in target.ends])
+    return Fixed(target, lambda *_: _filled(target.block_shape, target, np.broadcast_to(values, target.shape)[block]))
 
 
 @initializer
@@ -98,12 +127,12 @@ def identity(
     shape: Shape,
     gain: float = 1.0,
     *,
-    dtype: Any = None,
-    seed: Any = None,
-    out: Any = None,
-    index: Any = None,
-    threads: Any = None,
-) -> np.ndarray:
+    dtype: DTypeLike = None,
+    seed: Seed = None,
+    out: Out = None,
+    index: Index = None,
+    threads: Threads = None,
+) -> Fixed:
     """Fill with identity matrices: `gain` on the main diagonal, zero elsewhere.
 
     Parameters
@@ -111,7 +140,8 @@ def identity(
     shape : sequence of int
         (..., rows, columns), square or rectangular; leading axes stack independent matrices.
     gain : float
-    {common}
+    dtype, seed, out, index, threads
+        Keyword arguments of every initializer: see `fastinit.initializers`.
 
     Raises
     ------
@@ -129,11 +159,9 @@ def identity(
     check_rank(target.shape, 2, 32, "`shape` must have at least two axes, (..., rows, columns)")
     scale = check_number("gain", gain)
     check_fits(abs(scale), f"gain={gain}", target.dtype)
-    array = _assign(target, 0.0)
     (top, bottom), (left, right) = target.ends[-2:]
     diagonal = np.arange(max(top, left), min(bottom, right))
-    array[..., diagonal - top, diagonal - left] = scale
-    return array
+    return _zeros_but(target, (..., diagonal - top, diagonal - left), scale)
 
 
 @initializer
@@ -141,12 +169,12 @@ def dirac(
     shape: Shape,
     groups: int = 1,
     *,
-    dtype: Any = None,
-    seed: Any = None,
-    out: Any = None,
-    index: Any = None,
-    threads: Any = None,
-) -> np.ndarray:
+    dtype: DTypeLike = None,
+    seed: Seed = None,
+    out: Out = None,
+    index: Index = None,
+    threads: Threads = None,
+) -> Fixed:
     """Fill a convolution kernel so that it passes its input channels through unchanged.
 
     Within each group, output channel d is input channel d, as far as there are both: one at the
@@ -159,7 +187,8 @@ def dirac(
         (*spatial*, in / groups, out) with one to three spatial axes.
     groups : int
         Number of groups of the convolution; it divides the number of outputs.
-    {common}
+    dtype, seed, out, index, threads
+        Keyword arguments of every initializer: see `fastinit.initializers`.
 
     Raises
     ------
@@ -179,19 +208,35 @@ def dirac(
     *spatial, inputs, outputs = target.shape
     if outputs % count:
         raise ValueError(f"`groups` must divide the number of outputs, {outputs}. Received: groups={groups}")
-    array = _assign(target, 0.0)
     *around, (top, bottom), (left, right) = target.ends
     centre = [k // 2 for k in spatial]
-    if all(start <= c < stop for c, (start, stop) in zip(centre, around, strict=True)):
-        column = np.arange(left, right)
-        row = column % (outputs // count) if outputs else column
-        passed = (top <= row) & (row < min(bottom, inputs))
-        at: tuple[Any, ...] = tuple([c - start for c, (start, _) in zip(centre, around, strict=True)])
-        array[(*at, row[passed] - top, column[passed] - left)] = 1.0
+    column = np.arange(left, right)
+    row = column % (outputs // count) if outputs else column
+    passed = (top <= row) & (row < min(bottom, inputs))
+    if not all(start <= c < stop for c, (start, stop) in zip(centre, around, strict=True)):
+        passed[:] = False
+    at = tuple([c - start for c, (start, _) in zip(centre, around, strict=True)])
+    return _zeros_but(target, (*at, row[passed] - top, column[passed] - left), 1.0)
+
+
+def _everywhere(target: Target, value: Any) -> Fixed:
+    """One value, of which one element is enough if the caller has an array."""
+    return Fixed(target, lambda *_: _filled(target.block_shape if target.out is None else (1,), target, value))
+
+
+def _filled(shape: tuple[int, ...], target: Target, values: Any) -> Array:
+    array = new_array(shape, target.dtype.numpy)
+    with own_arithmetic():
+        array[...] = values  # rounded to the dtype
     return array
 
 
-def _assign(target: Target, values: Any) -> np.ndarray:
-    array = target.array()
-    np.asarray(array)[...] = values  # past a subclass that would not take them all, such as a mask
-    return array
+def _zeros_but(target: Target, at: tuple[Any, ...], value: float) -> Fixed:
+    def make(*_: int) -> Array:
+        array = new_zeros(target.block_shape, target.dtype.numpy)
+        if all(not isinstance(part, np.ndarray) or part.size for part in at):
+            with own_arithmetic():
+                array[at] = value
+        return array
+
+    return Fixed(target, make)

@@ -3,16 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from typing import SupportsIndex
 
-from .._arguments import check_axes, check_shape, is_int, is_sequence
-
-Axes = SupportsIndex | Sequence[SupportsIndex]
+from .._arguments import Axes, Shape, check_axes, check_shape, is_int, is_sequence
 
 
 def fans(
-    shape: SupportsIndex | Sequence[SupportsIndex],
+    shape: Shape,
     in_axis: Axes = -2,
     out_axis: Axes = -1,
     batch_axis: Axes = (),

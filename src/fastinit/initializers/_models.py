@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+import functools
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
 
-from .. import _kernels
-from .._arguments import check_target, check_threads
-from ..keys import Key
+from .._arguments import Out, Target, Threads, check_target, check_threads, overlapping
+from ..keys import Key, Seed
 from ..runtime import thread_limit
-from ._checks import check_entry
-from ._engine import Batch, find
-from ._orthogonal import delta_orthogonal, orthogonal
-from ._random import normal, truncated_normal, uniform
-from ._scaled import glorot_normal, glorot_uniform, he_normal, he_uniform, lecun_normal, lecun_uniform, variance_scaling
+from ._checks import check_converted, check_entries, check_entry, check_made
+from ._engine import Array, Request, Work, find
 
 
-def initialize(tensors: Mapping[str, Sequence[Any]], *, seed: Any = None, threads: Any = None) -> dict[str, np.ndarray]:
+def initialize(
+    tensors: Mapping[str, Sequence[Any]], *, seed: Seed = None, threads: Threads = None
+) -> dict[str, np.ndarray]:
     """Initialize all tensors of a model in one call, in parallel.
 
     Every tensor gets its own stream, ``Key(seed).child(name)``, so the result is that of the separate
@@ -43,8 +43,9 @@ def initialize(tensors: Mapping[str, Sequence[Any]], *, seed: Any = None, thread
     Raises
     ------
     TypeError, ValueError
-        If an entry is not as described or its initializer refuses it. Everything is checked before any
-        array that was passed in is written.
+        If an entry is not as described, its initializer refuses it, or two `out` overlap. The sentence begins with
+        the tensor's name. Everything is checked, allocated and converted before any array that was passed in
+        is written, and before a generator given as `seed` is advanced; only callables of your own come after that.
 
     Examples
     --------
@@ -62,45 +63,62 @@ def initialize(tensors: Mapping[str, Sequence[Any]], *, seed: Any = None, thread
     True
     """
     limit = thread_limit() if threads is None else check_threads(threads)
+    requests = {name: _described(name, entry) for name, entry in check_entries(tensors)}
+    _check_apart(requests)
     root = Key(seed)
-    requests: list[tuple[Any, ...]] = []
-    calls: list[Callable[[int], None]] = []
-    copies: list[tuple[np.ndarray, np.ndarray]] = []
+    work = Work()
     arrays = {}
-    for name, entry in tensors.items():
-        initializer, shape, kwargs = check_entry(name, entry)
-        function = find(initializer) if isinstance(initializer, str) else initializer
+    for name, request in requests.items():
         key = root.child(name)
-        if function in _DRAWN:
-            arrays[name] = function(shape, seed=Batch(key, requests, calls), **kwargs)
-            continue
-        # What is not drawn is made now, and written to its place when all has been checked.
-        out = kwargs.pop("out", None)
-        array = function(shape, seed=key, **kwargs)
-        if out is not None:
-            check_target(array.shape, kwargs.get("dtype"), out, None, None)
-            copies.append((out, array))
-        arrays[name] = array if out is None else out
-    for out, array in copies:
-        np.asarray(out)[...] = array
-    _kernels.fill_all(requests, limit)
-    for call in calls:
-        call(limit)
+        with _named(name):
+            arrays[name] = request.prepare(work, key.key, key.stream, limit)
+    work.do(limit)
     return arrays
 
 
-# The initializers that note their work down, so that `initialize` can do it when all has been checked.
-_DRAWN = {
-    uniform,
-    normal,
-    truncated_normal,
-    variance_scaling,
-    glorot_uniform,
-    glorot_normal,
-    he_uniform,
-    he_normal,
-    lecun_uniform,
-    lecun_normal,
-    orthogonal,
-    delta_orthogonal,
-}
+def _described(name: str, entry: Any) -> Request:
+    initializer, shape, kwargs = check_entry(name, entry)
+    with _named(name):
+        function = find(initializer) if isinstance(initializer, str) else initializer
+        describe: Callable[..., Request] | None = getattr(function, "describe", None)
+        return Called(function, shape, kwargs) if describe is None else describe(shape, **kwargs)
+
+
+@contextmanager
+def _named(name: str) -> Iterator[None]:
+    """Errors within begin with the tensor's name."""
+    try:
+        yield
+    except (TypeError, ValueError) as error:
+        if type(error) not in (TypeError, ValueError):
+            raise  # of another library, whose constructor may want more than a sentence
+        raise type(error)(f"{name!r}: {error}") from error
+
+
+def _check_apart(requests: dict[str, Request]) -> None:
+    given = [(name, request.out) for name, request in requests.items() if request.out is not None]
+    if pair := overlapping([out for _, out in given]):
+        first, second = (given[i][0] for i in pair)
+        raise ValueError(
+            "every `out` must lie apart from the others. "
+            f"Received: an `out` of {second!r} that overlaps that of {first!r}"
+        )
+
+
+class Called:
+    """What a caller's own initializer returns."""
+
+    def __init__(self, function: Callable[..., Any], shape: Any, kwargs: dict[str, Any]) -> None:
+        self.out: Out = kwargs.pop("out", None)
+        self.function = functools.partial(function, shape, **kwargs)
+        # What it returns without an `out` is its own affair.
+        self.target: Target | None = None
+        if self.out is not None:
+            self.target = check_target(shape, None, self.out, None, None, complex_too=True)
+
+    def prepare(self, work: Work, key: int, stream: int, threads: int) -> Array:
+        made = check_made(self.function(seed=Key.from_words(key, stream)))
+        if self.target is None or self.out is None:
+            return made
+        work.copy(self.out, check_converted(made, self.target), self.target.dtype)
+        return self.out

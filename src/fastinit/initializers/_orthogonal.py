@@ -9,16 +9,28 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from .. import _kernels
-from .._arguments import Block, DType, Target, check_dtype, check_flag, check_rank, check_target
-from ..keys import key_and_stream
-from ..runtime import thread_limit
+from .._arguments import (
+    Block,
+    DType,
+    DTypeLike,
+    Index,
+    Out,
+    Shape,
+    Target,
+    Threads,
+    check_dtype,
+    check_flag,
+    check_rank,
+    check_target,
+)
+from .._memory import new_array, new_zeros
+from ..keys import Seed
+from ..runtime import THREADED_PRODUCTS
 from ._checks import check_gain, check_matrix_axes, check_widening
-from ._engine import Batch, Shape, initializer
+from ._engine import Array, Made, initializer, remembered
 from ._random import normal_law
 
 _FLOAT32, _FLOAT64 = check_dtype(np.float32), check_dtype(np.float64)
-# From so many multiplications on, a call may be worth more than one thread.
-_THREADED_PRODUCTS = 1 << 22
 
 
 @initializer
@@ -29,12 +41,12 @@ def orthogonal(
     batch_axis: Any = (),
     *,
     precise: bool = False,
-    dtype: Any = None,
-    seed: Any = None,
-    out: Any = None,
-    index: Any = None,
-    threads: Any = None,
-) -> np.ndarray:
+    dtype: DTypeLike = None,
+    seed: Seed = None,
+    out: Out = None,
+    index: Index = None,
+    threads: Threads = None,
+) -> Made:
     """Draw orthogonal matrices, uniformly: from the Haar distribution, times `gain`.
 
     The matrix has orthonormal columns if it is tall, orthonormal rows if it is wide. It is the Q of the QR
@@ -92,9 +104,8 @@ def orthogonal(
     target = check_target(shape, dtype, out, index, threads, complex_too=True)
     scale = check_gain(gain, target.dtype)
     exact = check_flag("precise", precise)
-    plain = type(column_axis) is int and type(batch_axis) in (int, tuple)
-    layout = (_layout if plain else _layout.__wrapped__)(target.shape, target.block, column_axis, batch_axis)
-    return _draw(target, seed, layout, scale, exact, ())
+    layout = _layout(target.shape, target.ends, *check_matrix_axes(target.shape, column_axis, batch_axis))
+    return _request(target, layout, scale, exact, ())
 
 
 @initializer
@@ -103,12 +114,12 @@ def delta_orthogonal(
     gain: float = 1.0,
     *,
     precise: bool = False,
-    dtype: Any = None,
-    seed: Any = None,
-    out: Any = None,
-    index: Any = None,
-    threads: Any = None,
-) -> np.ndarray:
+    dtype: DTypeLike = None,
+    seed: Seed = None,
+    out: Out = None,
+    index: Index = None,
+    threads: Threads = None,
+) -> Made:
     """Fill a convolution kernel so that it keeps the norm of its input: an orthogonal matrix at its centre.
 
     All other taps are zero. The matrix is that of ``orthogonal(shape[-2:], gain)`` with the same key, and the
@@ -121,7 +132,8 @@ def delta_orthogonal(
     gain : float
     precise : bool
         As in `orthogonal`.
-    {common}
+    dtype, seed, out, index, threads
+        Keyword arguments of every initializer: see `fastinit.initializers`.
         complex64 and complex128, too.
 
     Raises
@@ -150,7 +162,7 @@ def delta_orthogonal(
     centre = [(k - 1) // 2 for k in target.shape[:-2]]
     inside = all(start <= c < stop for c, (start, stop) in zip(centre, around, strict=True))
     at = tuple([c - start for c, (start, _) in zip(centre, around, strict=True)]) if inside else None
-    return _draw(target, seed, _layout((inputs, outputs), ends, -1, ()), scale, exact, at)
+    return _request(target, _layout((inputs, outputs), ends, (), 1), scale, exact, at)
 
 
 class _Layout(NamedTuple):
@@ -172,10 +184,8 @@ class _Layout(NamedTuple):
     products: int  # as many multiplications as it takes, roughly
 
 
-@functools.lru_cache(maxsize=256)
-def _layout(shape: tuple[int, ...], block: Block | None, column_axis: Any, batch_axis: Any) -> _Layout:
-    ends = tuple([(0, n) for n in shape]) if block is None else block
-    batch, column = check_matrix_axes(shape, column_axis, batch_axis)
+@remembered
+def _layout(shape: tuple[int, ...], ends: Block, batch: tuple[int, ...], column: int) -> _Layout:
     rest = tuple([axis for axis in range(len(shape)) if axis not in (*batch, column)])
     rows, columns = math.prod([shape[axis] for axis in rest]), shape[column]
     order = (*batch, *rest, column)
@@ -221,28 +231,17 @@ def _positions(shape: tuple[int, ...], ends: Block, axes: tuple[int, ...]) -> np
     return found
 
 
-def _draw(
-    target: Target, seed: Any, layout: _Layout, gain: float, precise: bool, at: tuple[int, ...] | None
-) -> np.ndarray:
-    """Write the block to the target, or only to its part `at`, with zeros elsewhere; None is no part at all."""
-    key, stream = key_and_stream(seed.key if type(seed) is Batch else seed)
-    array = target.array()
-    if layout.direct and at == () and type(seed) is not Batch and type(array) is np.ndarray:
-        _write(array, target.dtype, key, stream, layout, gain, precise, target.threads)
+def _request(target: Target, layout: _Layout, gain: float, precise: bool, at: tuple[int, ...] | None) -> Made:
+    """The block, or one whose part `at` it is, with zeros elsewhere; None is no part at all."""
+
+    def make(key: int, stream: int, threads: int) -> Array:
+        new = new_array if at == () else new_zeros
+        array = new(target.block_shape, target.dtype.numpy)
+        if at is not None:
+            _write(array[at], target.dtype, key, stream, layout, gain, precise, threads)
         return array
 
-    def write(threads: int | None) -> None:
-        whole = np.asarray(array)
-        if at != ():
-            whole[...] = 0
-        if at is not None:
-            _write(whole[at], target.dtype, key, stream, layout, gain, precise, threads)
-
-    if type(seed) is Batch:
-        seed.calls.append(write)
-    else:
-        write(target.threads)
-    return array
+    return Made(target, make)
 
 
 def _write(
@@ -253,16 +252,16 @@ def _write(
     layout: _Layout,
     gain: float,
     precise: bool,
-    limit: int | None,
+    threads: int,
 ) -> None:
     """Fill a C-contiguous array of the block's shape."""
     if not layout.runs:
         return  # an empty block
     kind = _FLOAT64 if precise or dtype.code == _kernels.FLOAT64 else _FLOAT32
     same, pairs = kind.code == dtype.code, dtype.numpy.kind == "c"
-    threads = 1 if layout.products < _THREADED_PRODUCTS else limit or thread_limit()
+    threads = 1 if layout.products < THREADED_PRODUCTS else threads
     in_place = same and layout.direct
-    made = array if in_place else np.empty((layout.sizes if layout.direct else layout.made) + (2,) * pairs, kind.numpy)
+    made = array if in_place else new_array((layout.sizes if layout.direct else layout.made) + (2,) * pairs, kind.numpy)
     done = 0
     for first, last in layout.runs:
         _kernels.orthogonal(

@@ -5,12 +5,11 @@ from __future__ import annotations
 import math
 from typing import Any
 
-import numpy as np
-
 from .. import _kernels
-from .._arguments import DType, check_number, check_target
+from .._arguments import DType, DTypeLike, Index, Out, Shape, Threads, check_number, check_target
+from ..keys import Seed
 from ._checks import check_bounds, check_interval, check_normal_fits, check_std
-from ._engine import PLAIN, SMALLEST, Shape, draw, initializer, remembered
+from ._engine import Drawn, initializer, remembered
 
 
 @initializer
@@ -19,12 +18,12 @@ def uniform(
     low: float = -0.05,
     high: float = 0.05,
     *,
-    dtype: Any = None,
-    seed: Any = None,
-    out: Any = None,
-    index: Any = None,
-    threads: Any = None,
-) -> np.ndarray:
+    dtype: DTypeLike = None,
+    seed: Seed = None,
+    out: Out = None,
+    index: Index = None,
+    threads: Threads = None,
+) -> Drawn:
     """Draw from the uniform distribution on the half-open interval [low, high).
 
     Parameters
@@ -34,7 +33,8 @@ def uniform(
         Finite, low <= high. ``low == high`` gives that value. The result stays inside the interval in
         every dtype, never reaching `high`, unless the dtype has no value in it: then it is the value
         nearest to `low`.
-    {common}
+    dtype, seed, out, index, threads
+        Keyword arguments of every initializer: see `fastinit.initializers`.
 
     Raises
     ------
@@ -49,9 +49,7 @@ def uniform(
     True
     """
     target = check_target(shape, dtype, out, index, threads)
-    plain = SMALLEST and type(low) in PLAIN and type(high) in PLAIN
-    make_law = _uniform_law if plain else _uniform_law.__wrapped__
-    return draw(target, seed, make_law(target.dtype, low, high))
+    return Drawn(target, _uniform_law(target.dtype, low, high))
 
 
 @remembered
@@ -66,12 +64,12 @@ def normal(
     mean: float = 0.0,
     std: float = 0.05,
     *,
-    dtype: Any = None,
-    seed: Any = None,
-    out: Any = None,
-    index: Any = None,
-    threads: Any = None,
-) -> np.ndarray:
+    dtype: DTypeLike = None,
+    seed: Seed = None,
+    out: Out = None,
+    index: Index = None,
+    threads: Threads = None,
+) -> Drawn:
     """Draw from the normal distribution.
 
     Every element is the inverse normal CDF of its own random word: 31 bits of magnitude and a sign in
@@ -83,7 +81,8 @@ def normal(
     mean : float
     std : float
         Finite, >= 0.
-    {common}
+    dtype, seed, out, index, threads
+        Keyword arguments of every initializer: see `fastinit.initializers`.
 
     Raises
     ------
@@ -97,7 +96,7 @@ def normal(
     >>> abs(float(w.std()) - 0.02) < 1e-4
     True
     """
-    return _normal(shape, mean, std, -math.inf, math.inf, dtype, seed, out, index, threads)
+    return _normal(shape, mean, std, -math.inf, math.inf, dtype, out, index, threads)
 
 
 @initializer
@@ -108,12 +107,12 @@ def truncated_normal(
     lower: float = -2.0,
     upper: float = 2.0,
     *,
-    dtype: Any = None,
-    seed: Any = None,
-    out: Any = None,
-    index: Any = None,
-    threads: Any = None,
-) -> np.ndarray:
+    dtype: DTypeLike = None,
+    seed: Seed = None,
+    out: Out = None,
+    index: Index = None,
+    threads: Threads = None,
+) -> Drawn:
     """Draw from a normal distribution cut off at ``mean + std * [lower, upper]``.
 
     The bounds are in units of `std`, as in TensorFlow, Keras and JAX; PyTorch's ``trunc_normal_`` has
@@ -132,7 +131,8 @@ def truncated_normal(
     lower, upper : float
         lower <= upper; either may be infinite. The result stays inside ``mean + std * [lower, upper]``
         in every dtype, unless the dtype has no value in there: then it is a value nearest to it.
-    {common}
+    dtype, seed, out, index, threads
+        Keyword arguments of every initializer: see `fastinit.initializers`.
 
     Raises
     ------
@@ -150,7 +150,7 @@ def truncated_normal(
     >>> bool((tail >= 30).all() and (tail < 30.5).all())
     True
     """
-    return _normal(shape, mean, std, lower, upper, dtype, seed, out, index, threads)
+    return _normal(shape, mean, std, lower, upper, dtype, out, index, threads)
 
 
 def _normal(
@@ -159,16 +159,13 @@ def _normal(
     std: float,
     lower: float,
     upper: float,
-    dtype: Any,
-    seed: Any,
-    out: Any,
-    index: Any,
-    threads: Any,
-) -> np.ndarray:
+    dtype: DTypeLike,
+    out: Out,
+    index: Index,
+    threads: Threads,
+) -> Drawn:
     target = check_target(shape, dtype, out, index, threads)
-    plain = SMALLEST and type(mean) in PLAIN and type(std) in PLAIN and type(lower) in PLAIN and type(upper) in PLAIN
-    make_law = normal_law if plain else normal_law.__wrapped__
-    return draw(target, seed, make_law(target.dtype, mean, std, lower, upper))
+    return Drawn(target, normal_law(target.dtype, mean, std, lower, upper))
 
 
 @remembered

@@ -3,21 +3,18 @@
 from __future__ import annotations
 
 import math
-from typing import Any
-
-import numpy as np
+from typing import Any, Literal, NamedTuple
 
 from .. import _kernels
-from .._arguments import DType, check_choice, check_fits, check_target
+from .._arguments import Axes, DType, DTypeLike, Index, Out, Shape, Threads, check_choice, check_fits, check_target
+from ..keys import Seed
 from ._checks import check_normal_fits, check_scale
-from ._engine import PLAIN, SMALLEST, Shape, draw, initializer, registry, remembered
-from ._fans import Axes, compute_fans
+from ._engine import Drawn, initializer, registry, remembered
+from ._fans import compute_fans
 
-# std of a standard normal truncated to [-2, 2]: sqrt(1 - 4 density(2) / P(|Z| < 2)).
-_TRUNCATED_STD = 0.87962566103423978
+Mode = Literal["fan_in", "fan_out", "fan_avg", "fan_geo_avg"]
+Distribution = Literal["truncated_normal", "untruncated_normal", "uniform"]
 
-_MODES = ("fan_in", "fan_out", "fan_avg", "fan_geo_avg")
-_DISTRIBUTIONS = ("uniform", "truncated_normal", "untruncated_normal")
 _NORMAL_HINT = 'Not "normal", which means truncated_normal in TensorFlow and untruncated_normal in JAX. '
 
 
@@ -25,18 +22,18 @@ _NORMAL_HINT = 'Not "normal", which means truncated_normal in TensorFlow and unt
 def variance_scaling(
     shape: Shape,
     scale: float = 1.0,
-    mode: str = "fan_in",
-    distribution: str = "truncated_normal",
+    mode: Mode = "fan_in",
+    distribution: Distribution = "truncated_normal",
     *,
     in_axis: Axes = -2,
     out_axis: Axes = -1,
     batch_axis: Axes = (),
-    dtype: Any = None,
-    seed: Any = None,
-    out: Any = None,
-    index: Any = None,
-    threads: Any = None,
-) -> np.ndarray:
+    dtype: DTypeLike = None,
+    seed: Seed = None,
+    out: Out = None,
+    index: Index = None,
+    threads: Threads = None,
+) -> Drawn:
     """Draw with variance ``scale / n``, where n is a fan of the tensor.
 
     The engine of all ``glorot_*``, ``he_*`` and ``lecun_*``. With sigma = sqrt(scale / max(1, n)):
@@ -57,8 +54,10 @@ def variance_scaling(
     mode : {"fan_in", "fan_out", "fan_avg", "fan_geo_avg"}
         n is the fan named, or the arithmetic or geometric mean of both.
     distribution : {"truncated_normal", "untruncated_normal", "uniform"}
-    {axes}
-    {common}
+    in_axis, out_axis, batch_axis : int or sequence of int
+        The axes of inputs, outputs and stacked tensors, as in `fastinit.fans`.
+    dtype, seed, out, index, threads
+        Keyword arguments of every initializer: see `fastinit.initializers`.
 
     Raises
     ------
@@ -77,67 +76,71 @@ def variance_scaling(
     True
     """
     axes = _axes(in_axis, out_axis, batch_axis)
-    return _scaled(shape, scale, mode, distribution, axes, dtype, seed, out, index, threads)
+    return _scaled(shape, scale, mode, distribution, axes, dtype, out, index, threads)
 
 
-_DEFAULT_AXES: tuple[Axes, Axes, Axes] = (-2, -1, ())
+class _Axes(NamedTuple):
+    """Axes that a caller named."""
+
+    inputs: Axes
+    outputs: Axes
+    batch: Axes
 
 
-def _axes(in_axis: Axes, out_axis: Axes, batch_axis: Axes) -> tuple[Axes, Axes, Axes]:
+def _axes(in_axis: Axes, out_axis: Axes, batch_axis: Axes) -> _Axes | None:
+    """None for the default, so that laws are remembered by it."""
     # Types first, so that what only compares equal (a bool, an array) is not taken for the default.
     if (
         type(in_axis) is type(out_axis) is int
         and type(batch_axis) is tuple
         and (in_axis, out_axis, batch_axis) == _DEFAULT_AXES
     ):
-        return _DEFAULT_AXES
-    return in_axis, out_axis, batch_axis
+        return None
+    return _Axes(in_axis, out_axis, batch_axis)
+
+
+_DEFAULT_AXES = _Axes(-2, -1, ())
 
 
 def _scaled(
     shape: Shape,
     scale: float,
-    mode: str,
-    distribution: str,
-    axes: tuple[Axes, Axes, Axes],
-    dtype: Any,
-    seed: Any,
-    out: Any,
-    index: Any,
-    threads: Any,
-) -> np.ndarray:
+    mode: Mode,
+    distribution: Distribution,
+    axes: _Axes | None,
+    dtype: DTypeLike,
+    out: Out,
+    index: Index,
+    threads: Threads,
+) -> Drawn:
     target = check_target(shape, dtype, out, index, threads)
-    plain = SMALLEST and axes is _DEFAULT_AXES and type(scale) in PLAIN and type(mode) is type(distribution) is str
-    make_law = _scaled_law if plain else _scaled_law.__wrapped__
-    return draw(target, seed, make_law(target.shape, target.dtype, scale, mode, distribution, axes))
+    return Drawn(target, _scaled_law(target.shape, target.dtype, scale, mode, distribution, axes))
 
 
 @remembered
 def _scaled_law(
-    shape: tuple[int, ...], dtype: DType, scale: Any, mode: Any, distribution: Any, axes: tuple[Axes, Axes, Axes]
+    shape: tuple[int, ...], dtype: DType, scale: Any, mode: Any, distribution: Any, axes: _Axes | None
 ) -> _kernels.Law:
     factor = check_scale(scale)
-    check_choice("mode", mode, _MODES)
-    check_choice("distribution", distribution, _DISTRIBUTIONS, _NORMAL_HINT if distribution == "normal" else "")
-    fan_in, fan_out = compute_fans(shape, *axes)
+    check_choice("mode", mode, _kernels.FANS)
+    check_choice("distribution", distribution, _kernels.SCALED, _NORMAL_HINT if distribution == "normal" else "")
+    fan_in, fan_out = compute_fans(shape, *(axes or _DEFAULT_AXES))
+    # Of integers, so that the result is exact, or rounded to nearest, whatever the floating-point mode.
     if mode == "fan_in":
-        fan: float = fan_in
+        fans = float(fan_in)
     elif mode == "fan_out":
-        fan = fan_out
+        fans = float(fan_out)
     elif mode == "fan_avg":
-        fan = (fan_in + fan_out) / 2
+        fans = float(fan_in + fan_out)
     else:
-        fan = math.sqrt(fan_in * fan_out)
-    variance = factor / max(1.0, fan)
+        fans = float(fan_in * fan_out)
+    spread = _kernels.scaled_spread(factor, fans, _kernels.FANS[mode], _kernels.SCALED[distribution])
     if distribution == "uniform":
-        limit = math.sqrt(3.0 * variance)
-        check_fits(limit, f"scale={scale}", dtype)
-        return _kernels.Law.symmetric_uniform(dtype.code, limit)
-    std, bound = math.sqrt(variance), math.inf
-    if distribution == "truncated_normal":
-        std, bound = std / _TRUNCATED_STD, 2.0
-    check_normal_fits(0.0, std, -bound, bound, dtype)
-    return _kernels.Law.normal(dtype.code, 0.0, std, -bound, bound)
+        check_fits(spread, f"scale={scale}", dtype)
+        return _kernels.Law.symmetric_uniform(dtype.code, spread)
+    bound = 2.0 if distribution == "truncated_normal" else math.inf
+    check_normal_fits(0.0, spread, -bound, bound, dtype)
+    return _kernels.Law.normal(dtype.code, 0.0, spread, -bound, bound)
 
 
 @initializer
@@ -147,12 +150,12 @@ def glorot_uniform(
     in_axis: Axes = -2,
     out_axis: Axes = -1,
     batch_axis: Axes = (),
-    dtype: Any = None,
-    seed: Any = None,
-    out: Any = None,
-    index: Any = None,
-    threads: Any = None,
-) -> np.ndarray:
+    dtype: DTypeLike = None,
+    seed: Seed = None,
+    out: Out = None,
+    index: Index = None,
+    threads: Threads = None,
+) -> Drawn:
     """Draw uniformly in [-L, L], L = sqrt(6 / (fan_in + fan_out)).
 
     ``variance_scaling(shape, 1.0, "fan_avg", "uniform")``. Alias: ``xavier_uniform``.
@@ -161,8 +164,10 @@ def glorot_uniform(
     ----------
     shape : int or sequence of int
         (*receptive field*, in, out) with the default axes; see `fastinit.fans`.
-    {axes}
-    {common}
+    in_axis, out_axis, batch_axis : int or sequence of int
+        The axes of inputs, outputs and stacked tensors, as in `fastinit.fans`.
+    dtype, seed, out, index, threads
+        Keyword arguments of every initializer: see `fastinit.initializers`.
 
     Raises
     ------
@@ -182,7 +187,7 @@ def glorot_uniform(
     True
     """
     axes = _axes(in_axis, out_axis, batch_axis)
-    return _scaled(shape, 1.0, "fan_avg", "uniform", axes, dtype, seed, out, index, threads)
+    return _scaled(shape, 1.0, "fan_avg", "uniform", axes, dtype, out, index, threads)
 
 
 @initializer
@@ -192,12 +197,12 @@ def glorot_normal(
     in_axis: Axes = -2,
     out_axis: Axes = -1,
     batch_axis: Axes = (),
-    dtype: Any = None,
-    seed: Any = None,
-    out: Any = None,
-    index: Any = None,
-    threads: Any = None,
-) -> np.ndarray:
+    dtype: DTypeLike = None,
+    seed: Seed = None,
+    out: Out = None,
+    index: Index = None,
+    threads: Threads = None,
+) -> Drawn:
     """Draw from a truncated normal of std sqrt(2 / (fan_in + fan_out)).
 
     ``variance_scaling(shape, 1.0, "fan_avg", "truncated_normal")``. Alias: ``xavier_normal``.
@@ -209,8 +214,10 @@ def glorot_normal(
     ----------
     shape : int or sequence of int
         (*receptive field*, in, out) with the default axes; see `fastinit.fans`.
-    {axes}
-    {common}
+    in_axis, out_axis, batch_axis : int or sequence of int
+        The axes of inputs, outputs and stacked tensors, as in `fastinit.fans`.
+    dtype, seed, out, index, threads
+        Keyword arguments of every initializer: see `fastinit.initializers`.
 
     Raises
     ------
@@ -230,7 +237,7 @@ def glorot_normal(
     True
     """
     axes = _axes(in_axis, out_axis, batch_axis)
-    return _scaled(shape, 1.0, "fan_avg", "truncated_normal", axes, dtype, seed, out, index, threads)
+    return _scaled(shape, 1.0, "fan_avg", "truncated_normal", axes, dtype, out, index, threads)
 
 
 @initializer
@@ -240,12 +247,12 @@ def he_uniform(
     in_axis: Axes = -2,
     out_axis: Axes = -1,
     batch_axis: Axes = (),
-    dtype: Any = None,
-    seed: Any = None,
-    out: Any = None,
-    index: Any = None,
-    threads: Any = None,
-) -> np.ndarray:
+    dtype: DTypeLike = None,
+    seed: Seed = None,
+    out: Out = None,
+    index: Index = None,
+    threads: Threads = None,
+) -> Drawn:
     """Draw uniformly in [-L, L], L = sqrt(6 / fan_in).
 
     ``variance_scaling(shape, 2.0, "fan_in", "uniform")``. Alias: ``kaiming_uniform``.
@@ -254,8 +261,10 @@ def he_uniform(
     ----------
     shape : int or sequence of int
         (*receptive field*, in, out) with the default axes; see `fastinit.fans`.
-    {axes}
-    {common}
+    in_axis, out_axis, batch_axis : int or sequence of int
+        The axes of inputs, outputs and stacked tensors, as in `fastinit.fans`.
+    dtype, seed, out, index, threads
+        Keyword arguments of every initializer: see `fastinit.initializers`.
 
     Raises
     ------
@@ -275,7 +284,7 @@ def he_uniform(
     True
     """
     axes = _axes(in_axis, out_axis, batch_axis)
-    return _scaled(shape, 2.0, "fan_in", "uniform", axes, dtype, seed, out, index, threads)
+    return _scaled(shape, 2.0, "fan_in", "uniform", axes, dtype, out, index, threads)
 
 
 @initializer
@@ -285,12 +294,12 @@ def he_normal(
     in_axis: Axes = -2,
     out_axis: Axes = -1,
     batch_axis: Axes = (),
-    dtype: Any = None,
-    seed: Any = None,
-    out: Any = None,
-    index: Any = None,
-    threads: Any = None,
-) -> np.ndarray:
+    dtype: DTypeLike = None,
+    seed: Seed = None,
+    out: Out = None,
+    index: Index = None,
+    threads: Threads = None,
+) -> Drawn:
     """Draw from a truncated normal of std sqrt(2 / fan_in).
 
     ``variance_scaling(shape, 2.0, "fan_in", "truncated_normal")``. Alias: ``kaiming_normal``.
@@ -302,8 +311,10 @@ def he_normal(
     ----------
     shape : int or sequence of int
         (*receptive field*, in, out) with the default axes; see `fastinit.fans`.
-    {axes}
-    {common}
+    in_axis, out_axis, batch_axis : int or sequence of int
+        The axes of inputs, outputs and stacked tensors, as in `fastinit.fans`.
+    dtype, seed, out, index, threads
+        Keyword arguments of every initializer: see `fastinit.initializers`.
 
     Raises
     ------
@@ -323,7 +334,7 @@ def he_normal(
     True
     """
     axes = _axes(in_axis, out_axis, batch_axis)
-    return _scaled(shape, 2.0, "fan_in", "truncated_normal", axes, dtype, seed, out, index, threads)
+    return _scaled(shape, 2.0, "fan_in", "truncated_normal", axes, dtype, out, index, threads)
 
 
 @initializer
@@ -333,12 +344,12 @@ def lecun_uniform(
     in_axis: Axes = -2,
     out_axis: Axes = -1,
     batch_axis: Axes = (),
-    dtype: Any = None,
-    seed: Any = None,
-    out: Any = None,
-    index: Any = None,
-    threads: Any = None,
-) -> np.ndarray:
+    dtype: DTypeLike = None,
+    seed: Seed = None,
+    out: Out = None,
+    index: Index = None,
+    threads: Threads = None,
+) -> Drawn:
     """Draw uniformly in [-L, L], L = sqrt(3 / fan_in).
 
     ``variance_scaling(shape, 1.0, "fan_in", "uniform")``.
@@ -347,8 +358,10 @@ def lecun_uniform(
     ----------
     shape : int or sequence of int
         (*receptive field*, in, out) with the default axes; see `fastinit.fans`.
-    {axes}
-    {common}
+    in_axis, out_axis, batch_axis : int or sequence of int
+        The axes of inputs, outputs and stacked tensors, as in `fastinit.fans`.
+    dtype, seed, out, index, threads
+        Keyword arguments of every initializer: see `fastinit.initializers`.
 
     Raises
     ------
@@ -367,7 +380,7 @@ def lecun_uniform(
     True
     """
     axes = _axes(in_axis, out_axis, batch_axis)
-    return _scaled(shape, 1.0, "fan_in", "uniform", axes, dtype, seed, out, index, threads)
+    return _scaled(shape, 1.0, "fan_in", "uniform", axes, dtype, out, index, threads)
 
 
 @initializer
@@ -377,12 +390,12 @@ def lecun_normal(
     in_axis: Axes = -2,
     out_axis: Axes = -1,
     batch_axis: Axes = (),
-    dtype: Any = None,
-    seed: Any = None,
-    out: Any = None,
-    index: Any = None,
-    threads: Any = None,
-) -> np.ndarray:
+    dtype: DTypeLike = None,
+    seed: Seed = None,
+    out: Out = None,
+    index: Index = None,
+    threads: Threads = None,
+) -> Drawn:
     """Draw from a truncated normal of std sqrt(1 / fan_in).
 
     ``variance_scaling(shape, 1.0, "fan_in", "truncated_normal")``.
@@ -391,8 +404,10 @@ def lecun_normal(
     ----------
     shape : int or sequence of int
         (*receptive field*, in, out) with the default axes; see `fastinit.fans`.
-    {axes}
-    {common}
+    in_axis, out_axis, batch_axis : int or sequence of int
+        The axes of inputs, outputs and stacked tensors, as in `fastinit.fans`.
+    dtype, seed, out, index, threads
+        Keyword arguments of every initializer: see `fastinit.initializers`.
 
     Raises
     ------
@@ -412,7 +427,7 @@ def lecun_normal(
     True
     """
     axes = _axes(in_axis, out_axis, batch_axis)
-    return _scaled(shape, 1.0, "fan_in", "truncated_normal", axes, dtype, seed, out, index, threads)
+    return _scaled(shape, 1.0, "fan_in", "truncated_normal", axes, dtype, out, index, threads)
 
 
 xavier_uniform = registry["xavier_uniform"] = glorot_uniform
