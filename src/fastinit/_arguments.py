@@ -79,22 +79,6 @@ _ALL_DTYPE_NAMES = "float32, float64, float16, bfloat16, complex64 or complex128
 
 def check_target(shape: Any, dtype: Any, out: Any, index: Any, threads: Any, complex_too: bool = False) -> Target:
     """Check the arguments that every initializer takes, but for the seed."""
-    if out is None and index is None and dtype is None and threads is None and type(shape) is tuple:
-        for n in shape:
-            if type(n) is not int:
-                break
-        else:
-            return _plain_target(shape)
-    return _checked_target(shape, dtype, out, index, threads, complex_too)
-
-
-@lru_cache(maxsize=1024)
-def _plain_target(shape: tuple[int, ...]) -> Target:
-    """The common case, remembered: whoever makes many small tensors makes them of few shapes."""
-    return _checked_target(shape, None, None, None, None)
-
-
-def _checked_target(shape: Any, dtype: Any, out: Any, index: Any, threads: Any, complex_too: bool = False) -> Target:
     limit = None if threads is None else check_threads(threads)
     checked = check_shape(shape)
     if dtype is None:

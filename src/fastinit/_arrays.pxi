@@ -1,8 +1,6 @@
 # What the forward pass knows of arrays, and its workspace: part of _kernels.pyx. A call that is not plain (a copy
 # to make, an error to explain) is left to Python by returning None, before anything is written.
 
-import numpy as np
-
 from cpython.buffer cimport PyBUF_FORMAT, PyBUF_STRIDES
 
 # As in fastinit._memory, which says why.

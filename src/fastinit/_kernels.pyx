@@ -4,6 +4,8 @@ from cpython.buffer cimport PyBUF_C_CONTIGUOUS, PyBUF_SIMPLE, PyBUF_WRITABLE, Py
 from cpython.mem cimport PyMem_Calloc, PyMem_Free, PyMem_RawFree, PyMem_RawMalloc
 from libc.string cimport memcpy, memmove
 
+import numpy as np
+
 
 VERSION = FASTINIT_VERSION.decode()
 
@@ -82,6 +84,41 @@ def address(memory not None):
     cdef size_t found = <size_t>view.buf
     PyBuffer_Release(&view)
     return found
+
+
+cdef object _dtype_class = np.dtype
+
+
+def call_key(tuple arguments not None, dict options not None):
+    """A key that calls of the same meaning share; None if an argument's equality does not tell that.
+
+    A bool equals an int and an array may equal anything, so only None, numbers, strings and dtypes of exactly these
+    types count, and tuples of ints. Where the floats are is part of the key: 2.0 equals 2, and is no axis.
+    """
+    cdef uint64_t floats = 0, bit = 1
+    cdef object items = tuple(options.items()) if options else ()
+    for value in arguments:
+        if type(value) is float:
+            floats |= bit
+        elif not is_plain(value):
+            return None
+        bit <<= 1
+    for _, value in items:
+        if type(value) is float:
+            floats |= bit
+        elif not is_plain(value):
+            return None
+        bit <<= 1
+    return (arguments, items, floats)
+
+
+cdef bint is_plain(value):
+    if type(value) is tuple:
+        for n in <tuple>value:
+            if type(n) is not int:
+                return False
+        return True
+    return value is None or type(value) in (int, str, type) or isinstance(value, _dtype_class)
 
 
 # Handing the interpreter's lock over takes some microseconds when another thread waits for it. Shorter calls keep it:

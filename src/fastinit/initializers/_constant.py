@@ -20,7 +20,7 @@ from .._arguments import (
     check_target,
 )
 from .._arithmetic import own_arithmetic
-from .._memory import new_array, new_zeros
+from .._memory import ALIGNED_FROM, new_array, new_zeros
 from ..keys import Seed
 from ._checks import check_constant
 from ._engine import Array, Fixed, initializer
@@ -51,7 +51,10 @@ def zeros(
     array([0., 0., 0.], dtype=float32)
     """
     target = check_target(shape, dtype, out, index, threads)
-    return Fixed(target, lambda *_: new_zeros(target.block_shape if out is None else (1,), target.dtype.numpy))
+    new, block, kind = new_zeros, target.block_shape, target.dtype.numpy
+    if target.nbytes < ALIGNED_FROM:
+        new = np.zeros  # a short call, which would feel the detour
+    return Fixed(target, lambda *_: new(block, kind), np.zeros(1, kind))
 
 
 @initializer
@@ -119,7 +122,7 @@ def constant(
     if values.ndim == 0:
         return _everywhere(target, values)
     block = tuple([slice(*ends) for ends in target.ends])
-    return Fixed(target, lambda *_: _filled(target.block_shape, target, np.broadcast_to(values, target.shape)[block]))
+    return Fixed(target, lambda *_: _rounded(target.block_shape, target, np.broadcast_to(values, target.shape)[block]))
 
 
 @initializer
@@ -210,33 +213,39 @@ def dirac(
         raise ValueError(f"`groups` must divide the number of outputs, {outputs}. Received: groups={groups}")
     *around, (top, bottom), (left, right) = target.ends
     centre = [k // 2 for k in spatial]
+    if not all(start <= c < stop for c, (start, stop) in zip(centre, around, strict=True)):
+        return _everywhere(target, 0.0)
     column = np.arange(left, right)
     row = column % (outputs // count) if outputs else column
     passed = (top <= row) & (row < min(bottom, inputs))
-    if not all(start <= c < stop for c, (start, stop) in zip(centre, around, strict=True)):
-        passed[:] = False
     at = tuple([c - start for c, (start, _) in zip(centre, around, strict=True)])
     return _zeros_but(target, (*at, row[passed] - top, column[passed] - left), 1.0)
 
 
 def _everywhere(target: Target, value: Any) -> Fixed:
-    """One value, of which one element is enough if the caller has an array."""
-    return Fixed(target, lambda *_: _filled(target.block_shape if target.out is None else (1,), target, value))
+    element = _rounded((1,), target, value)
+
+    def make(*_: int) -> Array:
+        array = new_array(target.block_shape, target.dtype.numpy)
+        array[...] = element
+        return array
+
+    return Fixed(target, make, element)
 
 
-def _filled(shape: tuple[int, ...], target: Target, values: Any) -> Array:
+def _rounded(shape: tuple[int, ...], target: Target, values: Any) -> Array:
     array = new_array(shape, target.dtype.numpy)
     with own_arithmetic():
-        array[...] = values  # rounded to the dtype
+        array[...] = values
     return array
 
 
 def _zeros_but(target: Target, at: tuple[Any, ...], value: float) -> Fixed:
+    element = _rounded((1,), target, value)
+
     def make(*_: int) -> Array:
         array = new_zeros(target.block_shape, target.dtype.numpy)
-        if all(not isinstance(part, np.ndarray) or part.size for part in at):
-            with own_arithmetic():
-                array[at] = value
+        array[at] = element
         return array
 
     return Fixed(target, make)

@@ -16,8 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .. import _kernels
-from .._arguments import Block, DType, Out, Target
-from .._memory import HUGE_FROM_IN_A_MODEL, new_array
+from .._arguments import Block, DType, Out, Target, check_out
+from .._memory import ALIGNED_FROM, HUGE_FROM_IN_A_MODEL, new_array
 from ..keys import key_and_stream
 from ..runtime import THREADED_BYTES, thread_limit
 from ._checks import unknown_name
@@ -62,18 +62,19 @@ class Request(Protocol):
 class Drawn:
     """Values of a law, one by one from the stream."""
 
-    __slots__ = ("law", "target")
+    __slots__ = ("law", "out", "target")
 
-    def __init__(self, target: Target, law: _kernels.Law) -> None:
+    def __init__(self, target: Target, law: _kernels.Law, out: Out = None) -> None:
         self.target = target
         self.law = law
+        self.out = target.out if out is None else out
 
-    @property
-    def out(self) -> Out:
-        return self.target.out
+    def into(self, out: Array) -> Drawn:
+        """The same values, in an array of the caller's."""
+        return Drawn(self.target, self.law, out)
 
     def prepare(self, work: Work, key: int, stream: int, threads: int) -> Array:
-        target, array = self.target, self.target.out
+        target, array = self.target, self.out
         if array is None:
             array = new_array(target.block_shape, target.dtype.numpy, HUGE_FROM_IN_A_MODEL)
         work.fill(array, target, self.law, key, stream)
@@ -83,26 +84,31 @@ class Drawn:
 class Made:
     """Values that are made in an array of their own, and copied where they belong if the caller has an array.
 
-    `make` gets key, stream and threads, and returns a C-contiguous array of the wanted block, or of one element that
-    is all of it.
+    `make` gets key, stream and threads, and returns a C-contiguous array of the wanted block. `element` is an array of
+    one element, if that is what every element is.
     """
 
-    __slots__ = ("make", "target")
+    __slots__ = ("element", "make", "out", "target")
 
-    def __init__(self, target: Target, make: Callable[[int, int, int], Array]) -> None:
+    def __init__(
+        self, target: Target, make: Callable[[int, int, int], Array], element: Out = None, out: Out = None
+    ) -> None:
         self.target = target
         self.make = make
+        self.element = element
+        self.out = target.out if out is None else out
 
-    @property
-    def out(self) -> Out:
-        return self.target.out
+    def into(self, out: Array) -> Made:
+        """The same values, in an array of the caller's."""
+        return type(self)(self.target, self.make, self.element, out)
 
     def prepare(self, work: Work, key: int, stream: int, threads: int) -> Array:
-        values = self.make(key, stream, threads)
-        if self.target.out is None:
-            return values
-        work.copy(self.target.out, values, self.target.dtype)
-        return self.target.out
+        if self.out is None:
+            return self.make(key, stream, threads)
+        work.copy(
+            self.out, self.make(key, stream, threads) if self.element is None else self.element, self.target.dtype
+        )
+        return self.out
 
 
 class Fixed(Made):
@@ -113,16 +119,24 @@ class Fixed(Made):
 
 def fulfil(request: Drawn | Made, seed: Any) -> Array:
     """Do what one call asks for."""
-    target = request.target
+    target, out = request.target, request.out
     key, stream = (0, 0) if type(request) is Fixed else key_and_stream(seed)
-    if type(request) is Drawn:  # without a list of work to go through
-        array = new_array(target.block_shape, target.dtype.numpy) if target.out is None else target.out
+    if isinstance(request, Drawn):
+        if out is not None:
+            array = out
+        elif target.nbytes < ALIGNED_FROM:
+            array = np.empty(target.block_shape, target.dtype.numpy)
+        else:
+            array = new_array(target.block_shape, target.dtype.numpy)
         threads = 1 if target.nbytes < THREADED_BYTES else target.threads or thread_limit()
-        memory = memory_of(array, target.dtype)
+        memory = array.view(np.uint16) if target.dtype.code == _kernels.BFLOAT16 else array
         _kernels.fill(request.law, memory, key, stream, target.shape, target.block, threads)
         return array
+    threads = 1 if target.nbytes < ALIGNED_FROM else target.threads or thread_limit()
+    if out is None:
+        return request.make(key, stream, threads)
     work = Work()
-    array = request.prepare(work, key, stream, target.threads or thread_limit())
+    array = request.prepare(work, key, stream, threads)
     work.do(1)
     return array
 
@@ -138,42 +152,71 @@ registry: dict[str, Callable[..., Array]] = {}
 def initializer(describe: Callable[P, Drawn | Made]) -> Callable[P, Array]:
     """Make a public initializer, registered under its name, of a function that describes what a call asks for.
 
-    The initializer's attribute `describe` is that function.
+    The attribute `request` of the initializer is that function, and remembers.
     """
+    request = RememberedRequests(describe)
 
     @functools.wraps(describe)
     def draw(*args: P.args, **kwargs: P.kwargs) -> Array:
-        return fulfil(describe(*args, **kwargs), kwargs.get("seed"))
+        seed = kwargs.pop("seed", None)
+        return fulfil(request(args, kwargs), seed)
 
     # To the reader it is one function: its signature is that of `describe` but for the result.
     del draw.__wrapped__
     signature = inspect.signature(describe)
     draw.__signature__ = signature.replace(return_annotation="np.ndarray")  # type: ignore[attr-defined]
     draw.__annotations__ = {**describe.__annotations__, "return": "np.ndarray"}
-    draw.describe = describe  # type: ignore[attr-defined]
+    draw.request = request  # type: ignore[attr-defined]
     registry[draw.__name__] = draw
     return draw
 
 
-# Whoever makes many tensors makes them by few laws. Only arguments of these types are looked up, because others may be
-# unhashable, or equal to a number without being one; tuples are shapes and the like that have been checked. And only
-# while _SMALLEST is true: in a process whose subnormals count as zero, it and others like it equal zero.
-_PLAIN = frozenset({float, int, str, tuple, type(None), DType})
+# In a process whose subnormals count as zero, this and others like it equal zero, and nothing may be looked up.
 _SMALLEST = 5e-324
+_MOST_REMEMBERED = 1024
+
+
+class RememberedRequests:
+    """Requests by the arguments that describe them: whoever makes many tensors makes them of few kinds."""
+
+    __slots__ = ("describe", "known")
+
+    def __init__(self, describe: Callable[..., Drawn | Made]) -> None:
+        self.describe = describe
+        self.known: dict[Any, Drawn | Made] = {}
+
+    def __call__(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Drawn | Made:
+        out = kwargs.pop("out", None)
+        if out is None:
+            return self.remember(args, kwargs)
+        if not isinstance(out, np.ndarray) or kwargs.get("dtype") is not None:
+            return self.describe(*args, out=out, **kwargs)
+        try:
+            request = self.remember(args, {**kwargs, "dtype": out.dtype})
+        except TypeError:  # which should speak of `out` if it is its dtype that is wrong
+            return self.describe(*args, out=out, **kwargs)
+        check_out(out, request.target.dtype, request.target.block_shape)
+        return request.into(out)
+
+    def remember(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Drawn | Made:
+        key = _kernels.call_key(args, kwargs) if _SMALLEST else None
+        request = self.known.get(key)
+        if request is None:
+            request = self.describe(*args, **kwargs)
+            if key is not None:
+                if len(self.known) >= _MOST_REMEMBERED:
+                    self.known.clear()
+                self.known[key] = request
+        return request
 
 
 def remembered(function: Callable[P, R]) -> Callable[P, R]:
-    """Remember the results of a function, where its arguments can be told apart by comparing them."""
-    cached = functools.lru_cache(maxsize=1024, typed=True)(function)
+    """Remember the results of a function whose arguments have been checked, so that equal ones mean the same."""
+    cached = functools.lru_cache(maxsize=_MOST_REMEMBERED)(function)
 
     @functools.wraps(function)
     def remember(*args: P.args, **kwargs: P.kwargs) -> R:
-        if not _SMALLEST:
-            return function(*args, **kwargs)
-        for argument in args:
-            if type(argument) not in _PLAIN:
-                return function(*args, **kwargs)
-        return cached(*args, **kwargs)  # type: ignore[arg-type]
+        return cached(*args, **kwargs) if _SMALLEST else function(*args, **kwargs)  # type: ignore[arg-type]
 
     return remember
 

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -13,7 +12,7 @@ from .._arguments import Out, Target, Threads, check_target, check_threads, over
 from ..keys import Key, Seed
 from ..runtime import thread_limit
 from ._checks import check_converted, check_entries, check_entry, check_made
-from ._engine import Array, Request, Work, find
+from ._engine import Array, RememberedRequests, Request, Work, find
 
 
 def initialize(
@@ -63,36 +62,36 @@ def initialize(
     True
     """
     limit = thread_limit() if threads is None else check_threads(threads)
-    requests = {name: _described(name, entry) for name, entry in check_entries(tensors)}
+    requests = {}
+    for name, entry in check_entries(tensors):
+        requests[name] = _described(name, entry)
     _check_apart(requests)
     root = Key(seed)
     work = Work()
     arrays = {}
     for name, request in requests.items():
         key = root.child(name)
-        with _named(name):
+        try:
             arrays[name] = request.prepare(work, key.key, key.stream, limit)
+        except (TypeError, ValueError) as error:
+            raise _named(name, error) from error
     work.do(limit)
     return arrays
 
 
 def _described(name: str, entry: Any) -> Request:
     initializer, shape, kwargs = check_entry(name, entry)
-    with _named(name):
-        function = find(initializer) if isinstance(initializer, str) else initializer
-        describe: Callable[..., Request] | None = getattr(function, "describe", None)
-        return Called(function, shape, kwargs) if describe is None else describe(shape, **kwargs)
-
-
-@contextmanager
-def _named(name: str) -> Iterator[None]:
-    """Errors within begin with the tensor's name."""
     try:
-        yield
+        function = find(initializer) if isinstance(initializer, str) else initializer
+        request: RememberedRequests | None = getattr(function, "request", None)
+        return Called(function, shape, kwargs) if request is None else request((shape,), kwargs)
     except (TypeError, ValueError) as error:
-        if type(error) not in (TypeError, ValueError):
-            raise  # of another library, whose constructor may want more than a sentence
-        raise type(error)(f"{name!r}: {error}") from error
+        raise _named(name, error) from error
+
+
+def _named(name: str, error: Exception) -> Exception:
+    """The error, with the tensor's name before its sentence; another library's may want more than a sentence."""
+    return type(error)(f"{name!r}: {error}") if type(error) in (TypeError, ValueError) else error
 
 
 def _check_apart(requests: dict[str, Request]) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from typing import Any
 
 from .. import _kernels
 from .._arguments import DType, DTypeLike, Index, Out, Shape, Threads, check_number, check_target
@@ -49,13 +48,12 @@ def uniform(
     True
     """
     target = check_target(shape, dtype, out, index, threads)
-    return Drawn(target, _uniform_law(target.dtype, low, high))
+    return Drawn(target, _uniform_law(target.dtype, *check_interval(low, high, target.dtype)))
 
 
 @remembered
-def _uniform_law(dtype: DType, low: Any, high: Any) -> _kernels.Law:
-    first, last = check_interval(low, high, dtype)
-    return _kernels.Law.uniform(dtype.code, first, last)
+def _uniform_law(dtype: DType, low: float, high: float) -> _kernels.Law:
+    return _kernels.Law.uniform(dtype.code, low, high)
 
 
 @initializer
@@ -165,12 +163,11 @@ def _normal(
     threads: Threads,
 ) -> Drawn:
     target = check_target(shape, dtype, out, index, threads)
-    return Drawn(target, normal_law(target.dtype, mean, std, lower, upper))
+    first, last = check_bounds(lower, upper)
+    return Drawn(target, normal_law(target.dtype, check_number("mean", mean), check_std(std), first, last))
 
 
 @remembered
-def normal_law(dtype: DType, mean: Any, std: Any, lower: Any, upper: Any) -> _kernels.Law:
-    centre, width = check_number("mean", mean), check_std(std)
-    first, last = check_bounds(lower, upper)
-    check_normal_fits(centre, width, first, last, dtype)
-    return _kernels.Law.normal(dtype.code, centre, width, first, last)
+def normal_law(dtype: DType, mean: float, std: float, lower: float, upper: float) -> _kernels.Law:
+    check_normal_fits(mean, std, lower, upper, dtype)
+    return _kernels.Law.normal(dtype.code, mean, std, lower, upper)

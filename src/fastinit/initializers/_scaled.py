@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import math
-from typing import Any, Literal, NamedTuple
+from typing import Literal
 
 from .. import _kernels
 from .._arguments import Axes, DType, DTypeLike, Index, Out, Shape, Threads, check_choice, check_fits, check_target
 from ..keys import Seed
-from ._checks import check_normal_fits, check_scale
+from ._checks import check_scale
 from ._engine import Drawn, initializer, registry, remembered
 from ._fans import compute_fans
+from ._random import normal_law
 
 Mode = Literal["fan_in", "fan_out", "fan_avg", "fan_geo_avg"]
 Distribution = Literal["truncated_normal", "untruncated_normal", "uniform"]
@@ -75,31 +76,8 @@ def variance_scaling(
     >>> abs(float(w.std()) - (2 / 1000) ** 0.5) < 1e-4
     True
     """
-    axes = _axes(in_axis, out_axis, batch_axis)
+    axes = in_axis, out_axis, batch_axis
     return _scaled(shape, scale, mode, distribution, axes, dtype, out, index, threads)
-
-
-class _Axes(NamedTuple):
-    """Axes that a caller named."""
-
-    inputs: Axes
-    outputs: Axes
-    batch: Axes
-
-
-def _axes(in_axis: Axes, out_axis: Axes, batch_axis: Axes) -> _Axes | None:
-    """None for the default, so that laws are remembered by it."""
-    # Types first, so that what only compares equal (a bool, an array) is not taken for the default.
-    if (
-        type(in_axis) is type(out_axis) is int
-        and type(batch_axis) is tuple
-        and (in_axis, out_axis, batch_axis) == _DEFAULT_AXES
-    ):
-        return None
-    return _Axes(in_axis, out_axis, batch_axis)
-
-
-_DEFAULT_AXES = _Axes(-2, -1, ())
 
 
 def _scaled(
@@ -107,24 +85,17 @@ def _scaled(
     scale: float,
     mode: Mode,
     distribution: Distribution,
-    axes: _Axes | None,
+    axes: tuple[Axes, Axes, Axes],
     dtype: DTypeLike,
     out: Out,
     index: Index,
     threads: Threads,
 ) -> Drawn:
     target = check_target(shape, dtype, out, index, threads)
-    return Drawn(target, _scaled_law(target.shape, target.dtype, scale, mode, distribution, axes))
-
-
-@remembered
-def _scaled_law(
-    shape: tuple[int, ...], dtype: DType, scale: Any, mode: Any, distribution: Any, axes: _Axes | None
-) -> _kernels.Law:
     factor = check_scale(scale)
     check_choice("mode", mode, _kernels.FANS)
-    check_choice("distribution", distribution, _kernels.SCALED, _NORMAL_HINT if distribution == "normal" else "")
-    fan_in, fan_out = compute_fans(shape, *(axes or _DEFAULT_AXES))
+    check_choice("distribution", distribution, _kernels.SCALED, _NORMAL_HINT if str(distribution) == "normal" else "")
+    fan_in, fan_out = compute_fans(target.shape, *axes)
     # Of integers, so that the result is exact, or rounded to nearest, whatever the floating-point mode.
     if mode == "fan_in":
         fans = float(fan_in)
@@ -134,13 +105,17 @@ def _scaled_law(
         fans = float(fan_in + fan_out)
     else:
         fans = float(fan_in * fan_out)
-    spread = _kernels.scaled_spread(factor, fans, _kernels.FANS[mode], _kernels.SCALED[distribution])
+    return Drawn(target, _scaled_law(target.dtype, factor, fans, mode, distribution))
+
+
+@remembered
+def _scaled_law(dtype: DType, scale: float, fans: float, mode: Mode, distribution: Distribution) -> _kernels.Law:
+    spread = _kernels.scaled_spread(scale, fans, _kernels.FANS[mode], _kernels.SCALED[distribution])
     if distribution == "uniform":
         check_fits(spread, f"scale={scale}", dtype)
         return _kernels.Law.symmetric_uniform(dtype.code, spread)
     bound = 2.0 if distribution == "truncated_normal" else math.inf
-    check_normal_fits(0.0, spread, -bound, bound, dtype)
-    return _kernels.Law.normal(dtype.code, 0.0, spread, -bound, bound)
+    return normal_law(dtype, 0.0, spread, -bound, bound)
 
 
 @initializer
@@ -186,7 +161,7 @@ def glorot_uniform(
     >>> abs(float(w.std()) / (2 / (784 + 128)) ** 0.5 - 1) < 0.01
     True
     """
-    axes = _axes(in_axis, out_axis, batch_axis)
+    axes = in_axis, out_axis, batch_axis
     return _scaled(shape, 1.0, "fan_avg", "uniform", axes, dtype, out, index, threads)
 
 
@@ -236,7 +211,7 @@ def glorot_normal(
     >>> abs(float(w.std()) / (2 / (784 + 128)) ** 0.5 - 1) < 0.01
     True
     """
-    axes = _axes(in_axis, out_axis, batch_axis)
+    axes = in_axis, out_axis, batch_axis
     return _scaled(shape, 1.0, "fan_avg", "truncated_normal", axes, dtype, out, index, threads)
 
 
@@ -283,7 +258,7 @@ def he_uniform(
     >>> abs(float(w.std()) / (2 / 784) ** 0.5 - 1) < 0.01
     True
     """
-    axes = _axes(in_axis, out_axis, batch_axis)
+    axes = in_axis, out_axis, batch_axis
     return _scaled(shape, 2.0, "fan_in", "uniform", axes, dtype, out, index, threads)
 
 
@@ -333,7 +308,7 @@ def he_normal(
     >>> abs(float(w.std()) / (2 / 784) ** 0.5 - 1) < 0.01
     True
     """
-    axes = _axes(in_axis, out_axis, batch_axis)
+    axes = in_axis, out_axis, batch_axis
     return _scaled(shape, 2.0, "fan_in", "truncated_normal", axes, dtype, out, index, threads)
 
 
@@ -379,7 +354,7 @@ def lecun_uniform(
     >>> abs(float(w.std()) / (1 / 784) ** 0.5 - 1) < 0.01
     True
     """
-    axes = _axes(in_axis, out_axis, batch_axis)
+    axes = in_axis, out_axis, batch_axis
     return _scaled(shape, 1.0, "fan_in", "uniform", axes, dtype, out, index, threads)
 
 
@@ -426,7 +401,7 @@ def lecun_normal(
     >>> abs(float(w.std()) / (1 / 784) ** 0.5 - 1) < 0.01
     True
     """
-    axes = _axes(in_axis, out_axis, batch_axis)
+    axes = in_axis, out_axis, batch_axis
     return _scaled(shape, 1.0, "fan_in", "truncated_normal", axes, dtype, out, index, threads)
 
 
