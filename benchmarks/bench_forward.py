@@ -1,22 +1,49 @@
-"""One dense layer with bias and activation, beside NumPy's best idiom and the libraries that are installed."""
+"""Dense layers with bias and activation, networks and a population of them, beside NumPy and what is installed."""
 
-import libraries
-import networks
+from itertools import pairwise
+
 import pytest
 from pytest_benchmark.fixture import BenchmarkFixture
 
-LIBRARIES = dict(networks.LIBRARIES, fastinit=networks.by_fastinit_dense)
+from benchmarks.harness import note_latency
+from benchmarks.peers import libraries, networks
+
+DENSE = dict(networks.LIBRARIES, fastinit=networks.by_fastinit_dense)
+LIBRARIES = libraries.installed(list(networks.LIBRARIES))
 
 
 @pytest.mark.benchmark(max_time=0.1)
 @pytest.mark.parametrize("activation", networks.ACTIVATIONS)
 @pytest.mark.parametrize("size", networks.DENSE + networks.FEW_ROWS, ids="{0[0]}x{0[1]}x{0[2]}".format)
-@pytest.mark.parametrize("library", libraries.installed(list(LIBRARIES)))
+@pytest.mark.parametrize("library", LIBRARIES)
 def test_dense(benchmark: BenchmarkFixture, library: str, size: tuple[int, int, int], activation: str) -> None:
     rows, depth, columns = size
     layer, x = networks.layers((depth, columns), None, activation), networks.inputs((rows, depth))
-    job = networks.checked(LIBRARIES[library](layer, x), layer, x)
+    job = networks.checked(DENSE[library](layer, x), layer, x)
     benchmark.group = f"dense {rows}x{depth}x{columns} {activation}"
     benchmark.name = library
     benchmark(job)
-    networks.note_latency(benchmark, 2 * rows * depth * columns)
+    note_latency(benchmark, 2 * rows * depth * columns)
+
+
+@pytest.mark.benchmark(max_time=0.1)
+@pytest.mark.parametrize("activation", networks.ACTIVATIONS)
+@pytest.mark.parametrize("batch", networks.BATCHES)
+@pytest.mark.parametrize("widths", networks.NETWORKS, ids=lambda widths: "-".join(map(str, widths)))
+@pytest.mark.parametrize("library", LIBRARIES)
+def test_mlp(benchmark: BenchmarkFixture, library: str, widths: tuple[int, ...], batch: int, activation: str) -> None:
+    network, x = networks.layers(widths, activation), networks.inputs((batch, widths[0]))
+    job = networks.checked(networks.LIBRARIES[library](network, x), network, x)
+    benchmark.group = f"MLP {'-'.join(map(str, widths))} {activation}, {batch} rows"
+    benchmark.name = library
+    benchmark(job)
+    note_latency(benchmark, 2 * batch * sum(a * b for a, b in pairwise(widths)))
+
+
+@pytest.mark.parametrize("library", ["fastinit", "numpy loop", "numpy matmul"])
+def test_population(benchmark: BenchmarkFixture, library: str) -> None:
+    job = networks.population(networks.POPULATION, 16, networks.NETWORKS[0])[library]
+    benchmark.group = f"population of {networks.POPULATION} nets 8-64-64-4, 16 rows each"
+    benchmark.name = library
+    benchmark(job)
+    note_latency(benchmark)

@@ -4,28 +4,25 @@ import math
 import os
 from collections.abc import Iterator
 
-# The libraries read these when they are imported. Threads of theirs that wait by spinning would disturb the others.
-for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
-    os.environ.setdefault(name, "1")
+from benchmarks import cores
 
-import libraries
+for name, value in cores.ONE_THREAD.items():
+    os.environ.setdefault(name, value)
+
 import numpy as np
 import pytest
-from harness import Fill, Measure, Shape
 from pytest_benchmark.fixture import BenchmarkFixture
+
+from benchmarks.harness import Fill, Measure
+from benchmarks.peers.types import Shape
 
 SHAPES = [(8, 8), (64, 64), (784, 128), (1024, 1024), (4096, 4096)]
 
 
 @pytest.fixture(autouse=True, scope="module")
 def one_core() -> Iterator[None]:
-    if not hasattr(os, "sched_setaffinity"):
+    with cores.pinned("one"):
         yield
-        return
-    cpus = os.sched_getaffinity(0)
-    libraries.pin("one")
-    yield
-    os.sched_setaffinity(0, cpus)
 
 
 @pytest.fixture(params=["warm", "fresh"])

@@ -5,15 +5,13 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any
 
-import libraries
 import numpy as np
-from harness import Array
 
 import fastinit
+from benchmarks.peers import libraries
+from benchmarks.peers.types import Array, Job
 
-Job = Callable[[], Any]
 NAMES = (
     *("linear", "relu", "relu6", "leaky_relu", "elu", "selu", "gelu", "gelu_tanh", "silu", "sigmoid", "hard_sigmoid"),
     *("hard_silu", "tanh", "softplus", "softsign", "mish", "exp", "softmax", "log_softmax"),

@@ -1,29 +1,25 @@
-"""The libraries of the sweep: each one's best way to make the values of a law, in given or in new memory."""
+"""The initializers: each library's best way to make the values of a law, in given or in new memory."""
 
 from __future__ import annotations
 
 import importlib
 import importlib.metadata
 import math
-import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import Any
 
 import numpy as np
-import numpy_idioms
-from harness import Array
 
 import fastinit
+from benchmarks.peers import numpy_idioms
+from benchmarks.peers.types import Array, Job
 
 LAWS = ("uniform", "normal", "truncated_normal")
 DTYPES = ("float32", "float64", "float16", "bfloat16")
 LOW, HIGH = -0.05, 0.05
 STD = 0.02  # of the normals, before the truncation at two of them
-
-# Makes the values once more and returns them, as whatever array the library has.
-Job = Callable[[], Any]
 
 _MOMENTS = {
     "uniform": (LOW, HIGH, (HIGH - LOW) / math.sqrt(12)),
@@ -229,16 +225,3 @@ def versions() -> dict[str, str]:
         except importlib.metadata.PackageNotFoundError:
             continue
     return found
-
-
-def pin(threads: str) -> int:
-    """Keep this process on one processor ("one") or let it have all ("all"); how many there are then.
-
-    To be called before the libraries are imported: they count the processors only once.
-    """
-    if hasattr(os, "sched_setaffinity"):
-        cpus = os.sched_getaffinity(0)
-        if threads == "one":
-            os.sched_setaffinity(0, {max(cpus)})
-        return 1 if threads == "one" else len(cpus)
-    return 1 if threads == "one" else os.cpu_count() or 1

@@ -8,14 +8,12 @@ from itertools import pairwise
 from typing import Any
 
 import numpy as np
-from harness import Array
-from pytest_benchmark.fixture import BenchmarkFixture
 
 import fastinit
+from benchmarks.peers.types import Array, Job
 
 # (weight, bias, activation); every library gets the same arrays.
 Layers = Sequence[tuple[Array, Array, str | None]]
-Job = Callable[[], Any]
 
 DENSE = [(12, 64, 64), (36, 256, 256), (64, 784, 512), (264, 784, 128), (1024, 1024, 1024)]
 FEW_ROWS = [(rows, 512, 512) for rows in (1, 8, 32)]
@@ -187,13 +185,3 @@ def population(size: int, rows: int, widths: Sequence[int]) -> dict[str, Job]:
     for job in jobs.values():
         assert np.allclose(job(), batched(), rtol=1e-4, atol=1e-5)
     return jobs
-
-
-def note_latency(benchmark: BenchmarkFixture, flop: int = 0) -> None:
-    """Keep the median and the 99th percentile of what was just timed, and the GF/s of so many operations."""
-    if benchmark.stats is None:  # --benchmark-disable
-        return
-    median, p99 = np.percentile(benchmark.stats.stats.data, [50, 99])
-    benchmark.extra_info |= {"median_us": round(median * 1e6, 3), "p99_us": round(p99 * 1e6, 3)}
-    if flop:
-        benchmark.extra_info["gflops"] = round(flop / median * 1e-9, 2)

@@ -10,7 +10,8 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from harness import Array
+
+from benchmarks.peers.types import Array
 
 Size = tuple[int, ...]
 BLOCK = 1 << 16

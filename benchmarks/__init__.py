@@ -1,0 +1,1 @@
+"""bench_*.py for pytest; `python -m benchmarks.study` measures, `python -m benchmarks.report` draws and tabulates."""
