@@ -7,17 +7,13 @@ import json
 import os
 import platform
 import re
-import subprocess
-import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import libraries
-
 import fastinit
+from benchmarks.peers import libraries
 
-RESULTS = Path(__file__).parent / "results"
+RESULTS = Path(__file__).parents[1] / "results"
 MICROARCHITECTURES = {
     ("GenuineIntel", 6, 85): "Skylake-SP or Cascade Lake",
     ("GenuineIntel", 6, 106): "Ice Lake-SP",
@@ -68,10 +64,11 @@ def path(folder: Path, slug: str, what: str) -> Path:
 
 
 def load(file: Path) -> dict[str, Any]:
-    """What the file holds, or an empty record; machine, versions and date are those of now."""
+    """What the file holds, or an empty record; machine, instruction sets, versions and date are those of now."""
     content = json.loads(file.read_text()) if file.exists() else {}
     content["fastinit"] = fastinit.__version__
     content["machine"] = machine()
+    content["isas"] = list(fastinit.available_isas())
     content["python"] = platform.python_version()
     content["libraries"] = libraries.versions()
     content["date"] = datetime.date.today().isoformat()
@@ -99,18 +96,20 @@ def merge(content: dict[str, Any], table: str, columns: list[str], rows: list[li
     content[table] = {"columns": columns, "rows": list(kept.values())}
 
 
-def child(script: str, task: dict[str, Any], environment: dict[str, str]) -> Iterator[list[Any]]:
-    """Run `script --child TASK` in a fresh process and give the rows that it prints as they come."""
-    command = [sys.executable, script, "--child", json.dumps(task)]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env={**os.environ, **environment}) as process:
-        assert process.stdout is not None
-        for line in process.stdout:
-            yield json.loads(line)
-    if process.returncode:
-        raise SystemExit(f"{Path(script).name}: a measurement failed, see above")
+def show(columns: list[str], rows: list[list[Any]]) -> None:
+    """Print a table that is not kept."""
+    texts = [columns, *([f"{cell:.5g}" if isinstance(cell, float) else str(cell) for cell in row] for row in rows)]
+    widths = [max(map(len, column)) for column in zip(*texts, strict=True)]
+    for line in texts:
+        print("  ".join(text.ljust(width) for text, width in zip(line, widths, strict=True)).rstrip())
+    print(flush=True)
 
 
-def progress(text: str) -> None:
-    """One line on standard error, written over itself on a terminal."""
-    sys.stderr.write(f"\r\x1b[K{text}" if sys.stderr.isatty() else f"{text}\n")
-    sys.stderr.flush()
+def best_isas() -> list[str]:
+    """The instruction sets that can run here, best first."""
+    return list(reversed(fastinit.available_isas()))
+
+
+def fast_isas() -> list[str]:
+    """The two best of them that are vectors, or what there is."""
+    return [isa for isa in best_isas() if isa != "scalar"][:2] or best_isas()

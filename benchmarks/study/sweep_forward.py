@@ -1,6 +1,6 @@
 """Measure the forward pass, the activations and orthogonal matrices beside every library that has them.
 
-    python benchmarks/sweep_forward.py
+    python -m benchmarks.study sweep forward
 
 takes about five minutes and writes benchmarks/results/<version>-<machine>-forward.json, after each part, and
 replaces only what it measured again; the options choose parts. All of it is on one core. Every result is
@@ -12,27 +12,19 @@ from __future__ import annotations
 
 import argparse
 import gc
-import json
-import sys
 from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from itertools import pairwise, product
-from pathlib import Path
 from typing import Any
 
-import activations
-import bench_orthogonal
-import libraries
-import networks
 import numpy as np
-import record
-from harness import Shape
-from timing import interleaved, latencies, quartiles
 
 import fastinit
-from fastinit import _kernels
+from benchmarks.peers import activations, libraries, networks, orthogonal, peak
+from benchmarks.peers.types import Job, Shape
+from benchmarks.study import child, record
+from benchmarks.study.timing import interleaved, latencies, quartiles
 
-Job = Callable[[], Any]
 LATENCY = ["median_ns", "p99_ns", "samples", "calls"]  # a sample is the mean of so many calls
 DENSE = ["isa", "size", "activation", "library", *LATENCY, "gflops", "peak_gflops"]
 MLP = ["isa", "widths", "batch", "activation", "library", *LATENCY, "gflops", "peak_gflops"]
@@ -41,6 +33,9 @@ ACTIVATE = ["isa", "name", "library", *LATENCY, "values"]
 ORTHOGONAL = ["isa", "shape", "library", "ms", "ms_low", "ms_high", "rounds", "error"]
 DENSE_LIBRARIES = networks.LIBRARIES | {"fastinit": networks.by_fastinit_dense}
 LONG_AND_THIN = (1, 4096, 1)
+# The fewest rounds, the largest batch of a network, and the longest side of an orthogonal matrix.
+WHOLE = {"fewest": 5, "batch": max(networks.BATCHES), "side": max(map(max, orthogonal.SHAPES))}
+QUICK = {"fewest": 1, "batch": 32, "side": 256}
 PEAK = 1 << 22  # fused multiply-adds of a call that measures the machine's peak
 RATE = (1020, 1024, 1024)  # the dense layer whose rate the limit of an orthogonal matrix is reckoned with
 
@@ -54,12 +49,17 @@ def figures(calls: int, samples: list[float]) -> list[Any]:
     return [round(float(median), 1), round(float(p99), 1), len(samples), calls]
 
 
-def rates(jobs: Mapping[str, Job], flop: int, seconds: float) -> Iterator[list[Any]]:
+def timed(task: dict[str, Any], jobs: Mapping[str, Job], share: float = 1.0) -> dict[str, tuple[int, list[float]]]:
+    """The jobs' latencies, in this share of the time for a comparison."""
+    return latencies(jobs, seconds=task["seconds"] * share, fewest=4 * task["fewest"])
+
+
+def rates(task: dict[str, Any], jobs: Mapping[str, Job], flop: int) -> Iterator[list[Any]]:
     """Library, latency, GF/s and the GF/s of the core's fma in the same rounds."""
-    found = latencies({**jobs, "peak": partial(_kernels.multiply_adds, PEAK)}, seconds=seconds)
-    peak = 2 * PEAK / float(np.median(found.pop("peak")[1])) * 1e-9
+    found = timed(task, {**jobs, "peak": peak.multiply_adds(PEAK)})
+    at_most = 2 * PEAK / float(np.median(found.pop("peak")[1])) * 1e-9
     for library, (calls, samples) in found.items():
-        yield [library, *figures(calls, samples), round(flop / float(np.median(samples)) * 1e-9, 3), round(peak, 1)]
+        yield [library, *figures(calls, samples), round(flop / float(np.median(samples)) * 1e-9, 3), round(at_most, 1)]
 
 
 def measure_dense(task: dict[str, Any]) -> Iterator[list[Any]]:
@@ -67,21 +67,22 @@ def measure_dense(task: dict[str, Any]) -> Iterator[list[Any]]:
     for size, activation in [*cases, (LONG_AND_THIN, None)]:
         rows, depth, columns = size
         name = f"{rows}x{depth}x{columns}"
-        record.progress(f"{task['isa']}: dense {name} {activation or ''}")
+        child.progress(f"{task['isa']}: dense {name} {activation or ''}")
         layer, x = networks.layers((depth, columns), None, activation), networks.inputs((rows, depth))
         jobs = {
             library: networks.checked(DENSE_LIBRARIES[library](layer, x), layer, x)
             for library in DENSE_LIBRARIES
             if library in task["libraries"]
         }
-        for row in rates(jobs, 2 * rows * depth * columns, task["seconds"]):
+        for row in rates(task, jobs, 2 * rows * depth * columns):
             yield [name, activation or "linear", *row]
 
 
 def measure_mlp(task: dict[str, Any]) -> Iterator[list[Any]]:
-    for widths, batch, activation in product(networks.NETWORKS, networks.BATCHES, networks.ACTIVATIONS):
+    batches = [batch for batch in networks.BATCHES if batch <= task["batch"]]
+    for widths, batch, activation in product(networks.NETWORKS, batches, networks.ACTIVATIONS):
         name = "-".join(map(str, widths))
-        record.progress(f"{task['isa']}: MLP {name}, {batch} rows, {activation}")
+        child.progress(f"{task['isa']}: MLP {name}, {batch} rows, {activation}")
         network, x = networks.layers(widths, activation), networks.inputs((batch, widths[0]))
         jobs = {
             library: networks.checked(networks.LIBRARIES[library](network, x), network, x)
@@ -89,16 +90,16 @@ def measure_mlp(task: dict[str, Any]) -> Iterator[list[Any]]:
             if library in task["libraries"]
         }
         flop = 2 * batch * sum(a * b for a, b in pairwise(widths))
-        for row in rates(jobs, flop, task["seconds"]):
+        for row in rates(task, jobs, flop):
             yield [name, batch, activation, *row]
 
 
 def measure_population(task: dict[str, Any]) -> Iterator[list[Any]]:
     rows = 16
-    record.progress(f"{task['isa']}: population")
+    child.progress(f"{task['isa']}: population")
     jobs = networks.population(networks.POPULATION, rows, networks.NETWORKS[0])
     chosen = {name: job for name, job in jobs.items() if name.split()[0] in task["libraries"]}
-    for name, found in latencies(chosen, seconds=task["seconds"]).items():
+    for name, found in timed(task, chosen).items():
         yield [rows, name, *figures(*found)]
 
 
@@ -106,12 +107,12 @@ def measure_activate(task: dict[str, Any]) -> Iterator[list[Any]]:
     x = activations.inputs()
     chosen = [library for library in activations.LIBRARIES if library in task["libraries"]]
     for name in activations.NAMES:
-        record.progress(f"{task['isa']}: activate {name}")
+        child.progress(f"{task['isa']}: activate {name}")
         with activations.inference():
             jobs = {
                 library: activations.checked(activations.LIBRARIES[library](name, x), name, x) for library in chosen
             }
-            for library, found in latencies(jobs, seconds=task["seconds"] / 3).items():
+            for library, found in timed(task, jobs, 1 / 3).items():
                 yield [name, library, *figures(*found), x.size]
 
 
@@ -123,18 +124,18 @@ def measure_orthogonal(task: dict[str, Any]) -> Iterator[list[Any]]:
     dense = networks.checked(partial(fastinit.dense, x, *layer[0], out=out), layer, x)
     flop = 2 * rows * depth * columns
 
-    for shape in bench_orthogonal.SHAPES:
+    for shape in [shape for shape in orthogonal.SHAPES if max(shape) <= task["side"]]:
         m, n = max(shape), min(shape)
         jobs = {}
-        for library, make in bench_orthogonal.LIBRARIES.items():
+        for library, make in orthogonal.LIBRARIES.items():
             job = make(shape) if library.split()[0] in task["libraries"] else None
             if job is not None:
                 jobs[library] = job
         name = f"{shape[0]}x{shape[1]}"
         yield from _orthogonal(task, name, jobs, dense, (2 * m * n * n - 2 / 3 * n**3) / flop, shape)
 
-    side, count = bench_orthogonal.SIDE, bench_orthogonal.BATCH
-    jobs = {name: job for name, job in bench_orthogonal.many_small().items() if name.split()[0] in task["libraries"]}
+    side, count = orthogonal.SIDE, orthogonal.BATCH
+    jobs = {name: job for name, job in orthogonal.many_small().items() if name.split()[0] in task["libraries"]}
     work = count * 4 / 3 * side**3 / flop
     yield from _orthogonal(task, f"{count} of {side}x{side}", jobs, dense, work, (count, side, side))
 
@@ -143,14 +144,14 @@ def _orthogonal(
     task: dict[str, Any], name: str, jobs: dict[str, Job], dense: Job, work: float, shape: Shape | tuple[int, ...]
 ) -> Iterator[list[Any]]:
     """`work` is the limit's, in calls of `dense`."""
-    record.progress(f"{task['isa']}: orthogonal {name}")
+    child.progress(f"{task['isa']}: orthogonal {name}")
     errors = {}
     for library, job in jobs.items():
         q = np.asarray(job())
         assert q.shape == shape
-        errors[library] = max(map(bench_orthogonal.error, q)) if q.ndim == 3 else bench_orthogonal.error(q)
+        errors[library] = max(map(orthogonal.error, q)) if q.ndim == 3 else orthogonal.error(q)
         assert errors[library] < 1e-5
-    times = interleaved({**jobs, "limit": dense}, threads=1, seconds=task["seconds"], fewest=5)
+    times = interleaved({**jobs, "limit": dense}, threads=1, seconds=task["seconds"], fewest=task["fewest"])
     times["limit"] = [t * work for t in times["limit"]]
     for library, of in times.items():
         low, middle, high = (float(f"{t * 1e3:.5g}") for t in quartiles(of))
@@ -168,44 +169,38 @@ SECTIONS: dict[str, tuple[Callable[[dict[str, Any]], Iterator[list[Any]]], list[
 
 
 def run_child(task: dict[str, Any]) -> None:
-    libraries.pin("one")
     task["libraries"] = libraries.installed(task["libraries"])
     gc.disable()
     for row in SECTIONS[task["section"]][0](task):
-        print(json.dumps([task["isa"], *row]), flush=True)
+        child.say([task["isa"], *row])
 
 
 # ---- the command ----
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description="Measure the forward pass, activations and orthogonal matrices.")
-    known = [isa for isa in ("avx512", "avx2", "neon", "scalar") if isa in fastinit.available_isas()]
+def add_arguments(parser: argparse.ArgumentParser) -> None:
     names = [*networks.LIBRARIES, "scipy"]
-    parser.add_argument("--isas", nargs="+", default=known[:2], choices=known)
+    parser.add_argument("--isas", nargs="+", default=record.fast_isas(), choices=record.best_isas())
     parser.add_argument("--sections", nargs="+", default=list(SECTIONS), choices=SECTIONS)
     parser.add_argument("--libraries", nargs="+", default=names, choices=names)
     parser.add_argument("--seconds", type=float, default=2.0, help="of measuring for each comparison, about")
-    parser.add_argument("--machine", default=record.machine_slug(), help="its name in the results' file names")
-    parser.add_argument("--results", type=Path, default=record.RESULTS, help="the folder for the results")
-    options = parser.parse_args()
 
+
+def run(options: argparse.Namespace) -> None:
+    seconds = options.seconds / 100 if options.quick else options.seconds
     file = record.path(options.results, options.machine, "forward")
-    limits = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1")
     for section, isa in product(options.sections, options.isas):
         wanted = options.libraries if isa == options.isas[0] else ["fastinit"]
         alone = 1.0 if isa == options.isas[0] else 0.3
-        task = {"isa": isa, "section": section, "libraries": wanted, "seconds": options.seconds * alone}
-        rows = list(record.child(__file__, task, {"FASTINIT_ISA": isa, **limits}))
+        task = {"isa": isa, "section": section, "libraries": wanted, "seconds": seconds * alone}
+        task |= QUICK if options.quick else WHOLE
+        rows = list(child.rows("sweep forward", task, "one", child.environment(isa, "one")))
         _, columns, keys = SECTIONS[section]
+        if options.quick:
+            record.show(columns, rows)
+            continue
         content = record.load(file)
         record.merge(content, section, columns, rows, keys)
         record.save(file, content)
-    record.progress(f"written: {file.name}\n" if sys.stderr.isatty() else f"written: {file.name}")
-
-
-if __name__ == "__main__":
-    if sys.argv[1:2] == ["--child"]:
-        run_child(json.loads(sys.argv[2]))
-    else:
-        main()
+    if not options.quick:
+        child.finished(f"written: {file.name}")

@@ -1,6 +1,6 @@
 """Measure cost against size for every law, dtype and library, and what memory, threads and bounds cost.
 
-    python benchmarks/sweep.py
+    python -m benchmarks.study sweep initializers
 
 takes about half an hour and writes benchmarks/results/<version>-<machine>-<instruction set>.json, after
 each part, and replaces only what it measured again; the options choose parts. Every result is checked
@@ -11,25 +11,24 @@ from __future__ import annotations
 
 import argparse
 import ctypes
-import json
 import resource
-import sys
 from collections.abc import Iterator
 from functools import partial
 from itertools import product
-from pathlib import Path
 from typing import Any
 
-import libraries
 import numpy as np
-import record
-from harness import Array
-from timing import interleaved, once, quartiles, ratio
 
 import fastinit
+from benchmarks import cores
+from benchmarks.peers import libraries
+from benchmarks.peers.types import Array, Job
+from benchmarks.study import child, record
+from benchmarks.study.timing import interleaved, once, quartiles, ratio
 
 SIZES = [1 << k for k in range(10, 27, 2)]
 OTHER_DTYPES_SIZES = [1 << k for k in (10, 16, 20, 24, 26)]
+QUICK_SIZES = [1 << k for k in (10, 20)]
 TOO_LONG = 1.0  # seconds; a library whose next call would take longer is left out of the larger sizes
 COST = ["dtype", "law", "memory", "threads", "size", "library", "ns", "ns_low", "ns_high", "rounds"]
 PAGES = ["megabytes", "huge_pages", "threads", "what", "ns", "ns_low", "ns_high", "page_faults"]
@@ -62,7 +61,7 @@ def measure_cost(task: dict[str, Any]) -> Iterator[list[Any]]:
     for law, memory in product(task["laws"], task["memory"]):
         slow: set[str] = set()
         for size, larger in zip(task["sizes"], [*task["sizes"][1:], 0], strict=True):
-            record.progress(f"{task['isa']}, {threads} thread(s): {law} {dtype} {memory} {size}")
+            child.progress(f"{task['isa']}, {threads} thread(s): {law} {dtype} {memory} {size}")
             out = np.zeros(size, libraries.numpy_dtype(dtype)) if memory == "warm" else None
             jobs = {}
             for name in names:
@@ -85,11 +84,11 @@ def measure_cost(task: dict[str, Any]) -> Iterator[list[Any]]:
 def measure_pages(task: dict[str, Any]) -> Iterator[list[Any]]:
     """What new pages cost: the same work in memory that is there, and in memory that the system must give."""
     for megabytes in task["megabytes"]:
-        record.progress(f"pages: {megabytes} MB, huge pages {task['huge_pages']}, {task['cpus']} thread(s)")
+        child.progress(f"pages: {megabytes} MB, huge pages {task['huge_pages']}, {task['cpus']} thread(s)")
         size = megabytes << 18
         out = np.zeros(size, np.float32)
         normal = partial(fastinit.normal, (size,), 0.0, libraries.STD, seed=0)
-        jobs: dict[str, libraries.Job] = {
+        jobs: dict[str, Job] = {
             "fill warm": partial(out.fill, 1),
             "memset warm": partial(ctypes.memset, out.ctypes.data, 1, out.nbytes),
             "fill fresh": partial(np.full, size, 1, np.float32),
@@ -120,7 +119,7 @@ def _touched(size: int) -> Array:
 def measure_threads(task: dict[str, Any]) -> Iterator[list[Any]]:
     """One thread against all of them, warm."""
     for size in (1 << k for k in range(12, 27)):
-        record.progress(f"threads: {size} values")
+        child.progress(f"threads: {size} values")
         out = np.zeros(size, np.float32)
         one = partial(fastinit.normal, (size,), 0.0, libraries.STD, seed=0, out=out, threads=1)
         every = partial(fastinit.normal, (size,), 0.0, libraries.STD, seed=0, out=out)
@@ -136,7 +135,7 @@ def measure_bounds(task: dict[str, Any]) -> Iterator[list[Any]]:
     """truncated_normal with other bounds than two stds, all in one comparison, on one thread."""
     size = 1 << 20
     for dtype in ("float32", "float64"):
-        record.progress(f"bounds: {dtype}")
+        child.progress(f"bounds: {dtype}")
         out = np.zeros(size, dtype)
         jobs = {}
         for lower, upper in BOUND_PAIRS:
@@ -167,9 +166,9 @@ SECTIONS = {
 
 
 def run_child(task: dict[str, Any]) -> None:
-    task["cpus"] = libraries.pin(task["threads"])
+    task["cpus"] = cores.count(task["threads"])
     for row in SECTIONS[task["section"]][0](task):
-        print(json.dumps(row), flush=True)
+        child.say(row)
 
 
 # ---- the command ----
@@ -185,7 +184,7 @@ def tasks(options: argparse.Namespace) -> Iterator[tuple[dict[str, Any], dict[st
                 common
                 | {"section": "cost", "threads": threads, "dtype": dtype, "sizes": sizes}
                 | {"laws": options.laws, "memory": options.memory, "libraries": options.libraries},
-                _thread_limits(threads),
+                {},
             )
     if "pages" in options.sections:
         for threads, huge in product(options.threads, (1, 0)):
@@ -199,12 +198,7 @@ def tasks(options: argparse.Namespace) -> Iterator[tuple[dict[str, Any], dict[st
         yield common | {"section": "bounds", "threads": "one"}, {}
 
 
-def _thread_limits(threads: str) -> dict[str, str]:
-    return {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"} if threads == "one" else {}
-
-
-def main() -> None:
-    parser = argparse.ArgumentParser(description="Measure cost against size, and memory, threads and bounds.")
+def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--isa", default=fastinit.isa(), choices=fastinit.available_isas())
     parser.add_argument("--sections", nargs="+", default=list(SECTIONS), choices=SECTIONS)
     parser.add_argument("--threads", nargs="+", default=["one", "all"], choices=["one", "all"])
@@ -214,23 +208,22 @@ def main() -> None:
     parser.add_argument("--libraries", nargs="+", default=list(libraries.LIBRARIES), choices=libraries.LIBRARIES)
     parser.add_argument("--sizes", nargs="+", type=int, help="numbers of values")
     parser.add_argument("--seconds", type=float, default=0.4, help="of measuring for each comparison, about")
-    parser.add_argument("--machine", default=record.machine_slug(), help="its name in the results' file names")
-    parser.add_argument("--results", type=Path, default=record.RESULTS, help="the folder for the results")
-    options = parser.parse_args()
 
+
+def run(options: argparse.Namespace) -> None:
+    if options.quick:
+        options.seconds, options.sizes = options.seconds / 100, options.sizes or QUICK_SIZES
     file = record.path(options.results, options.machine, options.isa)
-    for task, environment in tasks(options):
-        rows = list(record.child(__file__, task, {"FASTINIT_ISA": options.isa, **environment}))
+    for task, extra in tasks(options):
+        surroundings = {**child.environment(options.isa, task["threads"]), **extra}
+        rows = list(child.rows("sweep initializers", task, task["threads"], surroundings))
+        if options.quick:
+            record.show(SECTIONS[task["section"]][1], rows)
+            continue
         _, columns, keys = SECTIONS[task["section"]]
         content = record.load(file)
         content["isa"] = options.isa
         record.merge(content, task["section"], columns, rows, keys)
         record.save(file, content)
-    record.progress(f"written: {file.name}\n" if sys.stderr.isatty() else f"written: {file.name}")
-
-
-if __name__ == "__main__":
-    if sys.argv[1:2] == ["--child"]:
-        run_child(json.loads(sys.argv[2]))
-    else:
-        main()
+    if not options.quick:
+        child.finished(f"written: {file.name}")

@@ -90,3 +90,8 @@ def quartiles(times: list[float]) -> tuple[float, float, float]:
 def ratio(of: list[float], to: list[float]) -> float:
     """The median of the ratios of the rounds."""
     return statistics.median(a / b for a, b in zip(of, to, strict=True))
+
+
+def short(ns: float) -> str:
+    """About three digits."""
+    return f"{ns:,.0f}" if ns >= 100 else f"{ns:.3g}"

@@ -1,99 +1,162 @@
-"""What the project promises about the speed of the forward pass: the rows of must_show.py on dense layers."""
+"""The promised ratios of dense layers and networks."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Any
 
-import libraries
-import networks
 import numpy as np
 
 import fastinit
-from fastinit import _kernels
+from benchmarks.peers import networks, peak
+from benchmarks.peers.networks import Layers
+from benchmarks.peers.types import Array, Job
+from benchmarks.study.promised.promise import Pair, Promise
 
-Job = Callable[[], Any]
-Compare = Callable[..., Any]  # must_show.compare
-
-
-def one_core(compare: Compare, seconds: float) -> Iterator[Any]:
-    def versus(what: str, target: float, jobs: Mapping[str, Job]) -> Any:
-        return compare(what, target, jobs, 1, faster=True, seconds=seconds)
-
-    installed = libraries.installed(["torch", "onnxruntime"])
-
-    side = 1024
-    layer, x = networks.layers((side, side), None, "relu"), networks.inputs((side, side))
-    ours = networks.checked(networks.by_fastinit_dense(layer, x), layer, x)
-    out = np.empty((side, side), np.float32)
-    product = partial(np.matmul, x, layer[0][0], out=out)
-    fused = partial(fastinit.dense, x, *layer[0], out=out)
-    yield versus("dense + bias + relu 1024³ vs `np.matmul(out=)` alone", 1.0, {"fastinit": fused, "numpy": product})
-
-    layer, x = networks.layers((64, 64), None, "relu"), networks.inputs((12, 64))
-    jobs = {
-        "fastinit": networks.checked(networks.by_fastinit_dense(layer, x), layer, x),
-        "numpy": networks.checked(networks.by_numpy(layer, x), layer, x),
-    }
-    yield versus("dense + bias + relu 12x64x64 vs NumPy idiom", 2.2, jobs)
-
-    layer, x = networks.layers((784, 512), None, "gelu"), networks.inputs((64, 784))
-    ours = networks.checked(networks.by_fastinit_dense(layer, x), layer, x)
-    for library, target in (("numpy", 1.8), ("torch", 1.1)):
-        if library == "numpy" or library in installed:
-            theirs = networks.checked(networks.LIBRARIES[library](layer, x), layer, x)
-            yield versus(f"dense + bias + gelu 64x784x512 vs {library}", target, {"fastinit": ours, library: theirs})
-
-    yield from shares_of_peak(compare, seconds)
-
-    network, x = networks.layers(networks.NETWORKS[0], "relu"), networks.inputs((1, 8))
-    ours = networks.checked(networks.by_fastinit(network, x), network, x)
-    for library, target in (("onnxruntime", 3.0), ("torch", 6.0), ("numpy", 3.0)):
-        if library == "numpy" or library in installed:
-            theirs = networks.checked(networks.LIBRARIES[library](network, x), network, x)
-            yield versus(f"MLP 8-64-64-4 relu, batch 1 vs {library}", target, {"fastinit": ours, library: theirs})
-
-    if "onnxruntime" in installed:
-        for widths, activation, targets in (
-            (networks.NETWORKS[1], "relu", (1.3, 1.0, 1.0)),
-            (networks.NETWORKS[2], "gelu", (1.1, 1.0, 1.0)),
-        ):
-            network = networks.layers(widths, activation)
-            for batch, target in zip(networks.BATCHES, targets, strict=True):
-                x = networks.inputs((batch, widths[0]))
-                jobs = {
-                    library: networks.checked(networks.LIBRARIES[library](network, x), network, x)
-                    for library in ("fastinit", "onnxruntime")
-                }
-                name = "-".join(map(str, widths))
-                yield versus(f"MLP {name} {activation}, batch {batch} vs onnxruntime", target, jobs)
-
-    jobs = networks.population(networks.POPULATION, 16, networks.NETWORKS[0])
-    ours = jobs.pop("fastinit")
-    for (name, theirs), target in zip(jobs.items(), (10.0, 3.0), strict=True):
-        what = f"population of {networks.POPULATION} nets 8-64-64-4, 16 rows each vs {name}"
-        yield versus(what, target, {"fastinit": ours, name: theirs})
+SIDE = 1024
+POLICY, CLASSIFIER, BLOCK = networks.NETWORKS
+NEEDS = {"numpy": None, "torch": "torch", "onnxruntime": "onnxruntime"}
+Build = Callable[[Layers, Array], Job]
 
 
-def shares_of_peak(compare: Compare, seconds: float) -> Iterator[Any]:
-    """Seconds that the machine needs for as many fma in registers, over the seconds of the call."""
-    for what, target, size, build in (
-        ("an MLP's packed layer 36x256x256", 0.90, (36, 256, 256), networks.by_fastinit),
-        ("dense 264x256x256", 0.85, (264, 256, 256), networks.by_fastinit_dense),
-        ("dense 1020x1024x1024", 0.88, (1020, 1024, 1024), networks.by_fastinit_dense),
-    ):
-        rows, depth, columns = size
-        layer, x = networks.layers((depth, columns), None, "relu"), networks.inputs((rows, depth))
-        job = networks.checked(build(layer, x), layer, x)
-        peak = partial(_kernels.multiply_adds, rows * depth * columns)
-        yield compare(
-            f"{what}: share of the fma peak", target, {"fastinit": job, "peak": peak}, 1, faster=True, seconds=seconds
+def one_layer(rows: int, depth: int, columns: int, activation: str | None) -> tuple[Layers, Array]:
+    return networks.layers((depth, columns), None, activation), networks.inputs((rows, depth))
+
+
+def versus(network: Callable[[], tuple[Layers, Array]], ours: Build, library: str) -> Pair:
+    """Both checked against float64."""
+    layers, x = network()
+    return (
+        networks.checked(ours(layers, x), layers, x),
+        lambda: networks.checked(networks.LIBRARIES[library](layers, x), layers, x),
+    )
+
+
+# ---- dense ----
+
+
+def versus_matmul() -> Pair:
+    """Bias and relu on our side alone."""
+    layer, x = one_layer(SIDE, SIDE, SIDE, "relu")
+    networks.checked(networks.by_fastinit_dense(layer, x), layer, x)
+    out = np.empty((SIDE, SIDE), np.float32)
+    return partial(fastinit.dense, x, *layer[0], out=out), lambda: partial(np.matmul, x, layer[0][0], out=out)
+
+
+def share_of_peak(size: tuple[int, int, int], build: Build) -> Pair:
+    """Seconds that the core needs for as many fma in registers, over the seconds of the call."""
+    rows, depth, columns = size
+    layer, x = one_layer(rows, depth, columns, "relu")
+    return networks.checked(build(layer, x), layer, x), lambda: peak.multiply_adds(rows * depth * columns)
+
+
+def strided(transposed: bool) -> Pair:
+    """(32, 8) and (8, 4), with other strides than those of a plain array, against the same values in one."""
+    plain, weight = networks.inputs((32, 8)), networks.inputs((8, 4))
+    if transposed:
+        x = np.ascontiguousarray(plain.T).T
+    else:
+        x = np.zeros((32, 16), np.float32)[:, ::2]
+        x[...] = plain
+    assert not x.flags.c_contiguous
+    assert fastinit.dense(x, weight).tobytes() == fastinit.dense(plain, weight).tobytes()
+    return partial(fastinit.dense, x, weight), lambda: partial(fastinit.dense, plain, weight)
+
+
+def two_threads() -> Pair:
+    layer, x = one_layer(SIDE, SIDE, SIDE, "relu")
+    out = np.empty((SIDE, SIDE), np.float32)
+    fill = partial(fastinit.dense, x, *layer[0], out=out)
+    return partial(fill, threads=2), lambda: partial(fill, threads=1)
+
+
+DENSE = (
+    Promise(
+        "dense + bias + relu 1024³ vs `np.matmul(out=)` alone", "dense + bias + relu 1024³", versus_matmul, at_least=1.0
+    ),
+    *(
+        Promise(
+            f"{layer} vs {name}",
+            layer,
+            partial(versus, partial(one_layer, *size, activation), networks.by_fastinit_dense, library),
+            at_least=target,
+            needs=NEEDS[library],
         )
+        for layer, size, activation, name, library, target in (
+            ("dense + bias + relu 12x64x64", (12, 64, 64), "relu", "NumPy idiom", "numpy", 2.2),
+            ("dense + bias + gelu 64x784x512", (64, 784, 512), "gelu", "numpy", "numpy", 1.8),
+            ("dense + bias + gelu 64x784x512", (64, 784, 512), "gelu", "torch", "torch", 1.1),
+        )
+    ),
+    *(
+        Promise(f"{what}: share of the fma peak", what, partial(share_of_peak, size, build), at_least=target)
+        for what, size, build, target in (
+            ("an MLP's packed layer 36x256x256", (36, 256, 256), networks.by_fastinit, 0.90),
+            ("dense 264x256x256", (264, 256, 256), networks.by_fastinit_dense, 0.85),
+            ("dense 1020x1024x1024", (1020, 1024, 1024), networks.by_fastinit_dense, 0.88),
+        )
+    ),
+    *(
+        Promise(
+            f"dense 32x8x4, {how}, vs contiguous, time",
+            f"dense 32x8x4, {how}",
+            partial(strided, transposed),
+            at_most=3.0,
+            avx2=3.0,
+            own="dense 32x8x4, contiguous",
+        )
+        for how, transposed in (("every second column of a wider x", False), ("x transposed", True))
+    ),
+)
 
 
-def all_cores(compare: Compare, seconds: float) -> Iterator[Any]:
-    layer, x = networks.layers((1024, 1024), None, "relu"), networks.inputs((1024, 1024))
-    out = np.empty((1024, 1024), np.float32)
-    jobs = {str(n): partial(fastinit.dense, x, *layer[0], out=out, threads=n) for n in (2, 1)}
-    yield compare("dense 1024³, 2 threads vs 1", 1.8, jobs, 1, faster=True, seconds=seconds, threads=2)
+# ---- networks ----
+
+
+def network(widths: Sequence[int], activation: str, batch: int) -> tuple[Layers, Array]:
+    return networks.layers(widths, activation), networks.inputs((batch, widths[0]))
+
+
+def mlp(widths: Sequence[int], activation: str, batch: int, library: str, target: float) -> Promise:
+    ours = f"MLP {'-'.join(map(str, widths))} {activation}, batch {batch}"
+    build = partial(versus, partial(network, widths, activation, batch), networks.by_fastinit, library)
+    return Promise(f"{ours} vs {library}", ours, build, at_least=target, needs=NEEDS[library])
+
+
+def population(library: str) -> Pair:
+    jobs = networks.population(networks.POPULATION, 16, POLICY)
+    return jobs["fastinit"], lambda: jobs[library]
+
+
+NETWORKS = (
+    *(
+        mlp(POLICY, "relu", 1, library, target)
+        for library, target in (("onnxruntime", 3.0), ("torch", 6.0), ("numpy", 3.0))
+    ),
+    *(
+        mlp(widths, activation, batch, "onnxruntime", target)
+        for widths, activation, targets in ((CLASSIFIER, "relu", (1.3, 1.0, 1.0)), (BLOCK, "gelu", (1.1, 1.0, 1.0)))
+        for batch, target in zip(networks.BATCHES, targets, strict=True)
+    ),
+    *(
+        Promise(
+            f"population of {networks.POPULATION} nets 8-64-64-4, 16 rows each vs {library}",
+            f"population of {networks.POPULATION} nets 8-64-64-4",
+            partial(population, library),
+            at_least=target,
+        )
+        for library, target in (("numpy loop", 10.0), ("numpy matmul", 3.0))
+    ),
+)
+
+ONE_CORE = (*DENSE, *NETWORKS)
+ALL_CORES = (
+    Promise(
+        "dense 1024³, 2 threads vs 1",
+        "dense 1024³, 2 threads",
+        two_threads,
+        at_least=1.8,
+        cores="all",
+        own="dense 1024³, 1 thread",
+    ),
+)
