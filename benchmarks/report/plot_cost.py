@@ -1,6 +1,6 @@
 """Draw cost against size from the sweep's results: docs/cost.svg.
 
-python benchmarks/plot.py benchmarks/results/<version>-<machine>-avx512.json
+python -m benchmarks.report plot cost benchmarks/results/<version>-<machine>-avx512.json
 """
 
 from __future__ import annotations
@@ -10,14 +10,8 @@ import json
 from pathlib import Path
 from typing import Any
 
-import matplotlib
+from benchmarks.report.cells import DOCS, LAWS, size_text
 
-matplotlib.use("svg")
-import matplotlib.pyplot as plt
-from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
-
-DOCS = Path(__file__).parent.parent / "docs"
-LAWS = {"uniform": "uniform", "normal": "normal", "truncated_normal": "truncated normal, ±2 std"}
 # Okabe and Ito's colours, told apart by the colour-blind too, and a marker each for print.
 STYLES: dict[str, tuple[str, str, str]] = {
     "scipy": ("SciPy", "#CC79A7", "v"),
@@ -38,14 +32,13 @@ def series(content: dict[str, Any], law: str, library: str) -> list[tuple[int, f
     return sorted((row["size"], row["ns"]) for row in rows if wanted.items() <= row.items())
 
 
-def size_text(size: float, _: object = None) -> str:
-    for unit, power in (("M", 20), ("k", 10)):
-        if size >= 1 << power:
-            return f"{size / (1 << power):g} {unit}"
-    return f"{size:g}"
-
-
 def draw(content: dict[str, Any], second: dict[str, Any] | None, files: list[Path]) -> None:
+    import matplotlib
+
+    matplotlib.use("svg")
+    import matplotlib.pyplot as plt
+    from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
+
     plt.rcParams.update({"font.size": 11, "font.family": "DejaVu Sans", "svg.hashsalt": "fastinit"})
     figure, axes = plt.subplots(1, 3, figsize=(13, 5.6), sharex=True, sharey=True)
     for axis, (law, title) in zip(axes, LAWS.items(), strict=True):
@@ -83,15 +76,12 @@ def draw(content: dict[str, Any], second: dict[str, Any] | None, files: list[Pat
         figure.savefig(file, metadata={"Date": None} if file.suffix == ".svg" else None, dpi=150)
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description="Draw cost against size from the sweep's results.")
+def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("results", type=Path, help="the JSON file of an AVX-512 machine, or of its best")
     parser.add_argument("--avx2", type=Path, help="that of the same machine under AVX2")
     parser.add_argument("--out", type=Path, nargs="+", default=[DOCS / "cost.svg"], help="an .svg or .png file")
-    options = parser.parse_args()
+
+
+def run(options: argparse.Namespace) -> None:
     second = json.loads(options.avx2.read_text()) if options.avx2 else None
     draw(json.loads(options.results.read_text()), second, options.out)
-
-
-if __name__ == "__main__":
-    main()

@@ -1,6 +1,6 @@
 """Draw the time of a square orthogonal matrix against its side: docs/orthogonal.svg.
 
-python benchmarks/plot_orthogonal.py benchmarks/results/<version>-<machine>-forward.json
+python -m benchmarks.report plot orthogonal benchmarks/results/<version>-<machine>-forward.json
 """
 
 from __future__ import annotations
@@ -10,16 +10,11 @@ import json
 from pathlib import Path
 from typing import Any
 
-import matplotlib
-
-matplotlib.use("svg")
-import matplotlib.pyplot as plt
-from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
-from plot import DOCS
+from benchmarks.report.cells import DOCS
 
 Points = list[tuple[int, float]]
 
-# By instruction set and library: label, colour (Okabe and Ito's, as in plot.py), marker.
+# By instruction set and library: label, colour (Okabe and Ito's, as in plot_cost.py), marker.
 STYLES: dict[tuple[str, str], tuple[str, str, str]] = {
     ("avx512", "scipy ortho_group"): ("SciPy ortho_group", "#CC79A7", "v"),
     ("avx512", "jax"): ("JAX", "#E69F00", "^"),
@@ -47,6 +42,12 @@ def series(content: dict[str, Any], isa: str, library: str) -> Points:
 
 
 def draw(content: dict[str, Any], files: list[Path]) -> None:
+    import matplotlib
+
+    matplotlib.use("svg")
+    import matplotlib.pyplot as plt
+    from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
+
     plt.rcParams.update({"font.size": 11, "font.family": "DejaVu Sans", "svg.hashsalt": "fastinit"})
     figure, axis = plt.subplots(figsize=(9, 6.6))
     for (isa, library), (label, colour, marker) in STYLES.items():
@@ -86,13 +87,10 @@ def draw(content: dict[str, Any], files: list[Path]) -> None:
         figure.savefig(file, metadata={"Date": None} if file.suffix == ".svg" else None, dpi=110)
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description="Draw the time of orthogonal matrices from the sweep's results.")
-    parser.add_argument("results", type=Path, help="the JSON file of sweep_forward.py")
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("results", type=Path, help="the JSON file of `study sweep forward`")
     parser.add_argument("--out", type=Path, nargs="+", default=[DOCS / "orthogonal.svg"], help="an .svg or .png file")
-    options = parser.parse_args()
+
+
+def run(options: argparse.Namespace) -> None:
     draw(json.loads(options.results.read_text()), options.out)
-
-
-if __name__ == "__main__":
-    main()

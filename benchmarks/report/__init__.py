@@ -1,0 +1,1 @@
+"""From results to what docs/ shows: tables and figures."""
