@@ -35,7 +35,7 @@ DENSE_LIBRARIES = networks.LIBRARIES | {"fastinit": networks.by_fastinit_dense}
 LONG_AND_THIN = (1, 4096, 1)
 # The fewest rounds, the largest batch of a network, and the longest side of an orthogonal matrix.
 WHOLE = {"fewest": 5, "batch": max(networks.BATCHES), "side": max(map(max, orthogonal.SHAPES))}
-QUICK = {"fewest": 1, "batch": 32, "side": 256}
+QUICK = {"fewest": 2, "batch": 32, "side": 256}
 PEAK = 1 << 22  # fused multiply-adds of a call that measures the machine's peak
 RATE = (1020, 1024, 1024)  # the dense layer whose rate the limit of an orthogonal matrix is reckoned with
 

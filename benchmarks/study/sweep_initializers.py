@@ -2,7 +2,7 @@
 
     python -m benchmarks.study sweep initializers
 
-takes about half an hour and writes benchmarks/results/<version>-<machine>-<instruction set>.json, after
+takes about a quarter of an hour and writes benchmarks/results/<version>-<machine>-<instruction set>.json, after
 each part, and replaces only what it measured again; the options choose parts. Every result is checked
 before it is timed. The libraries take turns, and what is kept is the median and the quartiles of the rounds.
 """
@@ -28,7 +28,8 @@ from benchmarks.study.timing import interleaved, once, quartiles, ratio
 
 SIZES = [1 << k for k in range(10, 27, 2)]
 OTHER_DTYPES_SIZES = [1 << k for k in (10, 16, 20, 24, 26)]
-QUICK_SIZES = [1 << k for k in (10, 20)]
+QUICK_SIZES = [1 << k for k in (10, 16)]
+THREADS_SIZES = [1 << k for k in range(12, 27)]
 TOO_LONG = 1.0  # seconds; a library whose next call would take longer is left out of the larger sizes
 COST = ["dtype", "law", "memory", "threads", "size", "library", "ns", "ns_low", "ns_high", "rounds"]
 PAGES = ["megabytes", "huge_pages", "threads", "what", "ns", "ns_low", "ns_high", "page_faults"]
@@ -118,7 +119,7 @@ def _touched(size: int) -> Array:
 
 def measure_threads(task: dict[str, Any]) -> Iterator[list[Any]]:
     """One thread against all of them, warm."""
-    for size in (1 << k for k in range(12, 27)):
+    for size in task["sizes"]:
         child.progress(f"threads: {size} values")
         out = np.zeros(size, np.float32)
         one = partial(fastinit.normal, (size,), 0.0, libraries.STD, seed=0, out=out, threads=1)
@@ -190,10 +191,10 @@ def tasks(options: argparse.Namespace) -> Iterator[tuple[dict[str, Any], dict[st
         for threads, huge in product(options.threads, (1, 0)):
             # No array is made from memory that an earlier one left.
             environment = {"NUMPY_MADVISE_HUGEPAGE": str(huge), "MALLOC_MMAP_THRESHOLD_": "65536"}
-            task = {"section": "pages", "threads": threads, "huge_pages": huge, "megabytes": PAGE_SIZES}
+            task = {"section": "pages", "threads": threads, "huge_pages": huge, "megabytes": options.pages}
             yield common | task, environment
     if "threads" in options.sections:
-        yield common | {"section": "threads", "threads": "all"}, {}
+        yield common | {"section": "threads", "threads": "all", "sizes": options.sizes or THREADS_SIZES}, {}
     if "bounds" in options.sections:
         yield common | {"section": "bounds", "threads": "one"}, {}
 
@@ -211,8 +212,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> None:
+    options.pages = PAGE_SIZES
     if options.quick:
-        options.seconds, options.sizes = options.seconds / 100, options.sizes or QUICK_SIZES
+        options.seconds /= 100
+        options.sizes = options.sizes or QUICK_SIZES
+        options.dtypes = options.dtypes[:1]
+        options.pages = PAGE_SIZES[:2]
     file = record.path(options.results, options.machine, options.isa)
     for task, extra in tasks(options):
         surroundings = {**child.environment(options.isa, task["threads"]), **extra}
