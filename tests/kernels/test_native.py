@@ -1,12 +1,8 @@
 """The kernels without Python: a C harness, compiled for this machine and for emulated ones, against the oracle."""
 
-import ast
 import functools
 import itertools
 import os
-import platform
-import re
-import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -37,13 +33,10 @@ from support.law_cases import (
     oracle,
     oracle_bits,
 )
+from support.native import CSRC, MACHINE, compiler_of, emulator, setup_constant
 
 pytestmark = pytest.mark.slow
 
-ROOT = Path(__file__).resolve().parents[2]
-CSRC = ROOT / "src" / "fastinit" / "csrc"
-MACHINE = {"amd64": "x86_64", "arm64": "aarch64"}.get(platform.machine().lower(), platform.machine().lower())
-PACKAGES = {"aarch64": "gcc-aarch64-linux-gnu, libc6-dev-arm64-cross", "x86_64": "gcc-x86-64-linux-gnu"}
 
 # Where the harness runs: machine, the CPU that qemu plays, the instruction sets that are runnable there and, of
 # these, whose values count. qemu 7.2 is wrong about AVX2: it overlooks the index of a gather if that is ymm4.
@@ -222,19 +215,9 @@ def rows() -> dict[str, str]:
 # ---- compiling and running ----
 
 
-def setup_constant(name: str) -> Any:
-    """A literal of setup.py, which cannot be imported: that would build."""
-    for node in ast.parse((ROOT / "setup.py").read_text()).body:
-        if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == name:
-            return ast.literal_eval(node.value)
-    raise LookupError(name)
-
-
 def compiled(machine: str, folder: Path) -> str:
     """The harness with all instruction sets of a machine, each compiled as setup.py does; static if it is another's."""
-    compiler = "cc" if machine == MACHINE else f"{machine}-linux-gnu-gcc"
-    if shutil.which(compiler) is None:
-        pytest.skip(f"no compiler {compiler}" + ("" if compiler == "cc" else f" (Debian: {PACKAGES[machine]})"))
+    compiler = compiler_of(machine)
     flags, program = setup_constant("FLAGS"), folder / "harness"
     objects = []
     for isa, own_flags in setup_constant("ISA_FLAGS")[machine].items():
@@ -256,17 +239,6 @@ def compiled(machine: str, folder: Path) -> str:
 def harness(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], str]:
     """The harness of a machine, compiled at most once."""
     return functools.cache(lambda machine: compiled(machine, tmp_path_factory.mktemp(machine)))
-
-
-def emulator(machine: str, cpu: str) -> list[str]:
-    program = shutil.which(f"qemu-{machine}")
-    if program is None or sys.platform != "linux":
-        pytest.skip(f"no qemu-{machine} (Debian: qemu-user)")
-    version = re.search(r"version (\d+)\.(\d+)", subprocess.check_output([program, "--version"], text=True))
-    assert version
-    if cpu == "Haswell" and (int(version[1]), int(version[2])) < (7, 2):
-        pytest.skip(f"qemu has AVX2 since 7.2, this is {version[0]}")
-    return [program, "-cpu", cpu]
 
 
 def runnable(command: list[str]) -> list[str]:
