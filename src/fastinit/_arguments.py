@@ -13,7 +13,6 @@ import operator
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from itertools import pairwise
 from typing import Any, NamedTuple, SupportsIndex
 
 import numpy as np
@@ -303,9 +302,36 @@ def real_number(name: str, value: Any) -> float:
 
 
 def overlapping(arrays: Sequence[npt.NDArray[Any]]) -> tuple[int, int] | None:
-    """The places of two arrays that share memory, the lower one first, if there are any."""
-    spans = sorted((*np.lib.array_utils.byte_bounds(array), i) for i, array in enumerate(arrays) if array.size)
-    for (_, stop, i), (start, _, j) in pairwise(spans):
-        if start < stop:
-            return min(i, j), max(i, j)
-    return None
+    """Places i < j of two arrays that share an element's memory: the least j, and with it the least i; or None.
+
+    Arrays that span memory in common are looked for in the order of their addresses, and of these alone it is asked,
+    exactly, whether they lie in each other's gaps: many that are apart take little more than to sort them.
+    """
+    spans = [_span(array) for array in arrays]
+    before: list[int] = []  # those that begin before the one in hand, and reach beyond its beginning
+    for j in sorted((i for i, (low, high) in enumerate(spans) if low < high), key=spans.__getitem__):
+        before = [i for i in before if spans[i][1] > spans[j][0]]
+        if any(np.shares_memory(arrays[i], arrays[j]) for i in before):
+            break
+        before.append(j)
+    else:
+        return None
+    # There are some; which are named shall not depend on where arrays lie.
+    lows, highs = np.array(spans, np.uint64).T
+    for j in range(1, len(arrays)):
+        for i in np.flatnonzero((lows[:j] < highs[j]) & (highs[:j] > lows[j])):
+            if np.shares_memory(arrays[i], arrays[j]):
+                return int(i), j
+    raise AssertionError("two arrays shared memory, and then did not")
+
+
+def _span(array: npt.NDArray[Any]) -> tuple[int, int]:
+    """The first byte of an array's elements and the one behind the last; the same if it has none."""
+    low: int = array.__array_interface__["data"][0]
+    if array.flags.c_contiguous:
+        return low, low + array.nbytes
+    high = low + array.itemsize
+    for n, stride in zip(array.shape, array.strides, strict=True):
+        low += min(0, (n - 1) * stride)
+        high += max(0, (n - 1) * stride)
+    return low, high

@@ -52,6 +52,27 @@ cdef extern from "fastinit.h" nogil:
 
     uint64_t fi_enter_standard_mode() noexcept
     void fi_leave_standard_mode(uint64_t before) noexcept
+
+    ctypedef struct fi_array:
+        const void *data
+        int64_t itemsize
+        int ndim
+        const int64_t *shape
+        const int64_t *strides
+
+    ctypedef struct fi_shape:
+        int ndim
+        int64_t count
+        int64_t *sizes
+
+    ctypedef struct fi_scattered:
+        int64_t elements
+
+    bint fi_contiguous(const fi_array *a) noexcept
+    bint fi_aligned(const fi_array *a) noexcept
+    bint fi_apart(const fi_array *a, const fi_array *b) noexcept
+    bint fi_has_shape(const fi_array *a, const fi_shape *shape) noexcept
+
     void fi_fill(fi_job *jobs, int64_t count, int threads) noexcept
     size_t fi_itemsize(fi_dtype dtype) noexcept
 
@@ -79,25 +100,21 @@ cdef extern from "fastinit.h" nogil:
 
     void fi_activate(fi_dtype dtype, fi_activation kind, double parameter, const void *x, void *out, int64_t rows,
                      int64_t columns, int threads) noexcept
+    void fi_activate_scattered(fi_dtype dtype, fi_activation kind, double parameter, const fi_scattered *x, void *out,
+                               int threads) noexcept
+    bint fi_lay_out_activation(const fi_array *x, fi_scattered *scattered) noexcept
 
     ctypedef struct fi_dense_job:
         fi_dtype dtype
-        int64_t rows, depth, columns
-        const void *x
-        int64_t x_row
-        const void *weight
-        int64_t weight_row, weight_column
-        const void *bias
         void *out
         fi_activation activation
         double parameter
-        int ndim
-        int64_t *shape
-        int64_t *x_item
-        int64_t *weight_item
-        int64_t *bias_item
+
+    bint fi_lay_out_dense(fi_dense_job *job, const fi_array *x, const fi_array *weight, const fi_array *bias,
+                          bint transposed, fi_shape *result) noexcept
 
     double FI_THREADED_WORK
+    int64_t FI_THREADED_BYTES
 
     ctypedef struct fi_dense_plan:
         double work
@@ -119,10 +136,10 @@ cdef extern from "fastinit.h" nogil:
         fi_dtype dtype
         int count
         const fi_layer *layers
-        int64_t items, rows
-        const void *x
-        int64_t x_row, x_item
         void *out
+
+    bint fi_lay_out_network(fi_network_job *job, const fi_array *x, int ndim, const int64_t *population,
+                            fi_shape *result) noexcept
 
     ctypedef struct fi_network_plan:
         double work

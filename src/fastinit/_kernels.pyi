@@ -9,6 +9,7 @@ FLOAT16: int
 BFLOAT16: int
 FLOAT64: int
 ACTIVATIONS: dict[str, int]
+THREADED_BYTES: int
 FANS: dict[str, int]
 SCALED: dict[str, int]
 
@@ -42,7 +43,15 @@ def call_key(arguments: tuple[Any, ...], options: dict[str, Any]) -> tuple[Any, 
 def address(memory: Any) -> int: ...
 def enter_standard_mode() -> int: ...
 def leave_standard_mode(before: int) -> None: ...
-def activate(dtype: int, kind: int, parameter: float, x: Any, out: Any, columns: int, threads: int = 1) -> None: ...
+def activate(
+    x: Any,
+    kind: int,
+    parameter: float,
+    out: Any,
+    of_rows: bool,
+    threads: int | Callable[[], int],
+    known_apart: bool = False,
+) -> NDArray[Any] | None: ...
 def dense(
     x: Any,
     weight: Any,
@@ -52,6 +61,7 @@ def dense(
     out: Any,
     transpose_weight: bool,
     threads: int | Callable[[], int],
+    known_apart: bool = False,
 ) -> NDArray[Any] | None: ...
 
 class Network:
@@ -62,7 +72,9 @@ class Network:
     def __init__(self, dtype: int, layers: list[tuple[Any, Any, int, float]], leading: tuple[int, ...]) -> None: ...
     def set(self, index: int, weight: Any, bias: Any) -> None: ...
     def get(self, index: int) -> tuple[NDArray[Any], NDArray[Any] | None]: ...
-    def run(self, x: Any, out: Any, threads: int | Callable[[], int]) -> NDArray[Any] | None: ...
+    def run(
+        self, x: Any, out: Any, threads: int | Callable[[], int], known_apart: bool = False
+    ) -> NDArray[Any] | None: ...
 
 def multiply_adds(count: int) -> None: ...
 def orthogonal(

@@ -246,38 +246,6 @@ ACTIVATIONS = {
 }
 
 
-def activate(int dtype, int kind, double parameter, x, out, Py_ssize_t columns, int threads=1):
-    """out = f(x), for rows of so many columns; `out` is x, or a buffer of its size and apart from it."""
-    cdef Py_buffer source, target
-    cdef Py_ssize_t itemsize
-    if dtype != FI_F32 and dtype != FI_F64:
-        raise ValueError(f"activations take float32 and float64, not the dtype of code {dtype}")
-    if not 0 <= kind < FI_ACTIVATION_COUNT:
-        raise ValueError(f"there is no activation of code {kind}")
-    itemsize = fi_itemsize(<fi_dtype>dtype)
-    PyObject_GetBuffer(x, &source, PyBUF_C_CONTIGUOUS)
-    try:
-        PyObject_GetBuffer(out, &target, PyBUF_WRITABLE | PyBUF_C_CONTIGUOUS)
-        try:
-            if source.len != target.len:
-                raise ValueError(f"`out` has {target.len} bytes, `x` {source.len}")
-            if source.len == 0:
-                return
-            if columns < 1 or source.len % (columns * itemsize) != 0:
-                raise ValueError(f"{source.len} bytes are no rows of {columns} elements")
-            if source.len < GIL_BYTES:
-                fi_activate(<fi_dtype>dtype, <fi_activation>kind, parameter, source.buf, target.buf,
-                            source.len // (columns * itemsize), columns, 1)
-            else:
-                with nogil:
-                    fi_activate(<fi_dtype>dtype, <fi_activation>kind, parameter, source.buf, target.buf,
-                                source.len // (columns * itemsize), columns, threads)
-        finally:
-            PyBuffer_Release(&target)
-    finally:
-        PyBuffer_Release(&source)
-
-
 def orthogonal(
     Law normal not None,
     out,
@@ -375,6 +343,7 @@ def map_words(Law law not None, const uint32_t[::1] words, unsigned char[::1] ou
 
 
 include "_arrays.pxi"
+include "_activate.pxi"
 include "_dense.pxi"
 include "_network.pxi"
 

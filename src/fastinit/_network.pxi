@@ -11,12 +11,12 @@ cdef class Network:
     cdef list memories
     cdef readonly list shapes  # of weights and biases, None for no bias
     cdef readonly tuple leading
+    cdef int64_t population[FI_MAX_NDIM]  # the same
     cdef readonly int64_t inputs, outputs
 
     def __cinit__(self, int dtype, list layers not None, tuple leading not None):
         """A layer is (weight, bias or None, kind, parameter); weight is (in, out) or leading + (in, out)."""
         cdef int i
-        cdef int64_t n
         self.layers = <fi_layer *>PyMem_RawMalloc(len(layers) * sizeof(fi_layer))
         if self.layers == NULL:
             raise MemoryError
@@ -24,8 +24,11 @@ cdef class Network:
         self.count = <int>len(layers)
         self.leading = leading
         self.items = 1
-        for n in leading:
-            self.items *= n
+        if len(leading) > FI_MAX_NDIM - 2:
+            raise ValueError(f"a population has at most {FI_MAX_NDIM - 2} axes. Received: {len(leading)}")
+        for i in range(len(leading)):
+            self.population[i] = leading[i]
+            self.items *= self.population[i]
         self.strip = fi_strip(self.dtype)
         self.memories = [None] * (2 * self.count)
         self.shapes = []
@@ -54,18 +57,19 @@ cdef class Network:
         """Copy new values, of the old shapes, into a layer; None leaves the old ones."""
         cdef fi_layer *layer = &self.layers[index]
         cdef fi_dtype dtype = self.dtype
-        cdef strided w
+        cdef opened w
         cdef int64_t n, items, itemsize = <int64_t>fi_itemsize(self.dtype)
         cdef int64_t packed = fi_packed_size(layer.depth, layer.columns)
         cdef Memory memory
         self.check_strip()
         if weight is not None:
             if not open_array(weight, &w, &dtype):
-                raise TypeError("a weight must be an aligned array of the network's dtype")
+                raise TypeError("a weight must be an array of the network's dtype")
             try:
                 items = self.items if len(self.shapes[index][0]) > 2 else 1
-                if not c_contiguous(&w) or w.view.len != items * layer.depth * layer.columns * itemsize:
-                    raise ValueError("a weight must be C-contiguous and of the layer's shape")
+                if (not fi_contiguous(&w.array) or not fi_aligned(&w.array)
+                        or w.view.len != items * layer.depth * layer.columns * itemsize):
+                    raise ValueError("a weight must be C-contiguous, aligned and of the layer's shape")
                 memory = self.memories[2 * index]
                 if memory is None:
                     memory = self.memories[2 * index] = Memory((items * packed + FI_PACKED_SLACK) * itemsize)
@@ -78,10 +82,10 @@ cdef class Network:
                 PyBuffer_Release(&w.view)
         if bias is not None:
             if not open_array(bias, &w, &dtype):
-                raise TypeError("a bias must be an aligned array of the network's dtype")
+                raise TypeError("a bias must be an array of the network's dtype")
             try:
                 items = self.items if len(self.shapes[index][1]) > 1 else 1
-                if not c_contiguous(&w) or w.view.len != items * layer.columns * itemsize:
+                if not fi_contiguous(&w.array) or w.view.len != items * layer.columns * itemsize:
                     raise ValueError("a bias must be C-contiguous and of the layer's shape")
                 memory = self.memories[2 * index + 1]
                 if memory is None:
@@ -99,7 +103,7 @@ cdef class Network:
         self.check_strip()
         items = self.items if layer.strips_item else 1
         weight_shape, bias_shape = self.shapes[index]
-        weight = _empty(weight_shape, _FLOATS[self.dtype])
+        weight = _empty(weight_shape, float_dtype(self.dtype))
         if weight.size:
             bytes_of = weight.reshape(-1).view(np.uint8)
             for n in range(items):
@@ -107,7 +111,7 @@ cdef class Network:
                           &bytes_of[0] + n * layer.depth * layer.columns * itemsize)
         if layer.bias == NULL:
             return weight, None
-        bias = _empty(bias_shape, _FLOATS[self.dtype])
+        bias = _empty(bias_shape, float_dtype(self.dtype))
         if bias.size:
             bytes_of = bias.reshape(-1).view(np.uint8)
             memcpy(&bytes_of[0], layer.bias, bytes_of.shape[0])
@@ -118,90 +122,47 @@ cdef class Network:
             raise RuntimeError("this network was packed for another instruction set")
         return 0
 
-    def run(self, x, out, threads):
-        """The last layer's output for x, in `out` or a new array; None if the call is not plain."""
+    def run(self, x, out, threads, bint known_apart=False):
+        """The last layer's output for x, in `out` or a new array; None as for `dense`."""
         cdef fi_dtype dtype = self.dtype
-        cdef fi_network_job job
-        cdef strided a
-        cdef int i
-        cdef int64_t rows = 1, items = 1
-        cdef bint shared = True
-        cdef int population = <int>len(self.leading)
-        cdef int64_t columns = self.outputs
-        cdef tuple shape
+        cdef opened a
         self.check_strip()
         if not open_array(x, &a, &dtype):
             return None
         try:
-            if a.ndim < 1 or a.shape[a.ndim - 1] != self.inputs or not consecutive(&a):
-                return None
-            job.dtype, job.count, job.layers = self.dtype, self.count, self.layers
-            job.x, job.items, job.x_item, job.x_row = a.view.buf, self.items, 0, 0
-            if population == 0:
-                # All axes but the last are rows, if they are evenly spaced.
-                for i in range(a.ndim - 2, -1, -1):
-                    if a.shape[i] == 1:
-                        continue
-                    if rows == 1:
-                        job.x_row = a.strides[i]
-                    elif a.strides[i] != rows * job.x_row:
-                        return None
-                    rows *= a.shape[i]
-                shape = shape_of(rows, columns, a.ndim == 1)
-                if a.ndim > 2:
-                    shape = tuple([a.shape[i] for i in range(a.ndim - 1)]) + (columns,)
-            else:
-                if a.ndim >= 2:
-                    rows, job.x_row = a.shape[a.ndim - 2], a.strides[a.ndim - 2]
-                    for i in range(a.ndim - 2):
-                        shared = shared and a.shape[i] == 1
-                    if not shared:
-                        if tuple([a.shape[i] for i in range(a.ndim - 2)]) != self.leading:
-                            return None
-                        for i in range(a.ndim - 3, -1, -1):
-                            if a.shape[i] == 1:
-                                continue
-                            if items == 1:
-                                job.x_item = a.strides[i]
-                            elif a.strides[i] != items * job.x_item:
-                                return None
-                            items *= a.shape[i]
-                    elif a.ndim - 2 > population:
-                        return None
-                shape = self.leading + shape_of(rows, columns, a.ndim == 1)
-            job.rows = rows
-            return self.run_job(&job, &a, out, shape, threads)
+            return self.run_of(&a.array, out, threads, known_apart)
         finally:
             PyBuffer_Release(&a.view)
 
-    cdef run_job(self, fi_network_job *job, strided *a, out, tuple shape, threads):
+    cdef run_of(self, const fi_array *x, out, threads, bint known_apart):
+        cdef fi_network_job job
         cdef fi_network_plan plan
-        cdef fi_dtype dtype = self.dtype
-        cdef strided o
+        cdef fi_shape shape
+        cdef opened o
+        cdef bint is_new
         cdef Memory memory = None
-        cdef int64_t count = job.items * job.rows * self.outputs
-        if out is None:
-            out = new_array(shape, dtype, count * a.itemsize)
-        elif not isinstance(out, _ndarray) or out.shape != shape:
+        job.dtype, job.count, job.layers = self.dtype, self.count, self.layers
+        if not fi_lay_out_network(&job, x, <int>len(self.leading), self.population, &shape):
             return None
-        if not open_array(out, &o, &dtype, PyBUF_WRITABLE):
+        out = open_out(out, &shape, self.dtype, &o, &is_new)
+        if out is None:
             return None
         try:
-            if o.view.len != count * o.itemsize or not c_contiguous(&o) or not apart(&o, a):
+            if not is_new and not known_apart and not fi_apart(&o.array, x):
                 return None
-            if count == 0:
+            if shape.count == 0:
                 return out
             job.out = o.view.buf
-            fi_plan_network(job, 1, &plan)
+            fi_plan_network(&job, 1, &plan)
             if plan.work >= FI_THREADED_WORK:
-                fi_plan_network(job, thread_count(threads), &plan)
+                fi_plan_network(&job, thread_count(threads), &plan)
             if plan.workspace:
                 memory = take_workspace(plan.workspace)
             if plan.work < GIL_WORK:
-                fi_network(job, &plan, memory.aligned if memory is not None else NULL)
+                fi_network(&job, &plan, memory.aligned if memory is not None else NULL)
             else:
                 with nogil:
-                    fi_network(job, &plan, memory.aligned if memory is not None else NULL)
+                    fi_network(&job, &plan, memory.aligned if memory is not None else NULL)
             if memory is not None:
                 give_workspace(memory)
         finally:

@@ -18,7 +18,7 @@ __version__: str = _kernels.VERSION
 
 # Work of fewer bytes, or of fewer multiplications in an orthogonal matrix, is done by one thread: a second one comes
 # too late. What csrc/fastinit.h calls FI_THREADED_WORK is the same for products.
-THREADED_BYTES = 1 << 18
+THREADED_BYTES = _kernels.THREADED_BYTES
 THREADED_PRODUCTS = 1 << 22
 
 

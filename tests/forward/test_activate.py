@@ -340,18 +340,69 @@ def test_wrong_outputs_are_left_alone() -> None:
 
 
 def test_the_kernels_guard_memory() -> None:
-    x, code = np.ones(6, np.float32), _kernels.ACTIVATIONS["relu"]
-    for arguments in (
-        (_kernels.FLOAT16, code, 0.0, x, x, 1),
-        (_kernels.FLOAT32, -1, 0.0, x, x, 1),
-        (_kernels.FLOAT32, 19, 0.0, x, x, 1),
-        (_kernels.FLOAT32, code, 0.0, x, np.ones(5, np.float32), 1),
-        (_kernels.FLOAT32, code, 0.0, x, x, 4),
-        (_kernels.FLOAT32, code, 0.0, x, x, 0),
-        (_kernels.FLOAT64, code, 0.0, x[:3].copy(), np.ones(3, np.float32), 1),
+    x, code = np.ones((2, 3), np.float32), _kernels.ACTIVATIONS["relu"]
+    for wrong in (-1, 19):
+        with pytest.raises(ValueError, match="there is no activation of code"):
+            _kernels.activate(x, wrong, 0.0, x, False, 1)
+    read_only = x.copy()
+    read_only.flags.writeable = False
+    for wrong_x, out, of_rows in (
+        (x.astype(np.float16), None, False),
+        ([1.0], None, False),
+        (x, np.ones(6, np.float32), False),
+        (x, np.ones((2, 3)), False),
+        (x, np.ones((3, 2), np.float32).T, False),
+        (x, np.zeros(25, np.uint8)[1:].view(np.float32).reshape(2, 3), False),
+        (x, read_only, False),
+        (x[::-1], x, False),
+        (np.ones((), np.float32), None, True),
     ):
-        with pytest.raises(ValueError, match=r"\S"):
-            _kernels.activate(*arguments)
+        assert _kernels.activate(wrong_x, code, 0.0, out, of_rows, 1) is None
+    assert (x == 1).all()
+
+
+def test_an_out_in_the_gaps_of_x_is_apart() -> None:
+    memory = np.arange(-6, 6, dtype=np.float64)
+    x, out = memory[::9], memory[3:5]
+    assert fastinit.activate(x, "relu", out=out) is out
+    assert np.array_equal(memory, [-6, -5, -4, 0, 3, -1, 0, 1, 2, 3, 4, 5])
+    with pytest.raises(ValueError, match="`out` must be the memory of `x` or apart from it"):
+        fastinit.activate(memory[::3], "relu", out=memory[2:6])
+
+
+@pytest.mark.parametrize("name", ["tanh", "softmax"])
+@pytest.mark.parametrize("shape", [(700, 301), (40, 70000), (3, 5, 20000)], ids=str)
+def test_large_arrays_in_any_order(name: str, shape: tuple[int, ...]) -> None:
+    x = np.random.default_rng(1).standard_normal(shape).astype(np.float32)
+    expected = fastinit.activate(x, name, threads=1)
+    transposed = np.asfortranarray(x)
+    odd = np.zeros(x.nbytes + 1, np.uint8)[1:].view(np.float32).reshape(shape)
+    odd[...] = x
+    for threads in (1, 3):
+        assert_same_bits(fastinit.activate(transposed, name, threads=threads), expected)
+        assert_same_bits(fastinit.activate(odd, name, threads=threads), expected)
+        assert_same_bits(fastinit.activate(x[..., ::-1], "relu", threads=threads), np.maximum(x, 0)[..., ::-1] + 0)
+
+
+@pytest.mark.skipif(np.lib.NumpyVersion(np.__version__) < "2.0.0", reason="this NumPy has no more than 32 axes")
+def test_more_than_32_axes() -> None:
+    x = np.linspace(-1, 1, 24).reshape(2, *(1,) * 38, 3, 4)
+    for given_x in (x, x.swapaxes(0, -1)):
+        for name in ("relu", "softmax"):
+            expected = fastinit.activate(given_x.reshape(-1, given_x.shape[-1]), name).reshape(given_x.shape)
+            out = np.zeros(given_x.shape)
+            assert fastinit.activate(given_x, name, out=out) is out
+            assert_same_bits(out, expected)
+            assert_same_bits(fastinit.activate(given_x, name), expected)
+    expected = np.maximum(x, 0)
+    assert fastinit.activate(x, "relu", out=x) is x
+    assert_same_bits(x, expected)
+    with pytest.raises(ValueError, match="must be the memory of `x` or apart"):
+        fastinit.activate(
+            x.reshape(-1)[:12].reshape((1,) * 39 + (12,))[..., ::-1],
+            "relu",
+            out=x.reshape(-1)[:12].reshape((1,) * 39 + (12,)),
+        )
 
 
 def test_names_are_resolved() -> None:

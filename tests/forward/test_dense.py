@@ -290,6 +290,57 @@ def test_any_strides_and_leading_axes(data: st.DataObject) -> None:
     assert found.flags.c_contiguous
 
 
+def strewn(array: np.ndarray) -> list[np.ndarray]:
+    """The same values anyhow in memory: transposed, with gaps, backwards, misaligned, in records of an odd size."""
+    misaligned = np.zeros(array.nbytes + 3, np.uint8)[3:].view(array.dtype).reshape(array.shape)
+    record = np.zeros(array.shape, np.dtype([("odd", np.uint8), ("value", array.dtype)]))["value"]
+    found = [np.asfortranarray(array), array.repeat(2, -1)[..., ::2], array[..., ::-1].copy()[..., ::-1]]
+    for each in (misaligned, record):
+        each[...] = array
+        found.append(each)
+    return found
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize(
+    ("x_shape", "weight_shape"),
+    [
+        ((32, 8), (8, 4)),
+        ((3000, 400), (400, 5)),  # x is gathered in parts
+        ((2, 1500, 401), (401, 5)),
+        ((3, 1, 1200, 500), (2, 500, 3)),
+        ((5, 30, 9000), (5, 9000, 2)),  # of whole items
+        ((300, 1030), (1030, 520)),  # weights are packed
+        ((2, 1, 70, 9), (3, 9, 40)),
+        ((9,), (4, 9, 7)),
+    ],
+    ids=str,
+)
+def test_arrays_anywhere_in_memory(isa: str, x_shape: Any, weight_shape: Any, dtype: Any) -> None:
+    if isa == "scalar" and math.prod(x_shape) * weight_shape[-1] > 4_000_000:
+        pytest.skip("slow without vectors, and nothing new")
+    x, weight, bias = values(x_shape, dtype), values(weight_shape, dtype), values(weight_shape[-1:], dtype)
+    expected = dense(x, weight, bias, "gelu")
+    for odd_x, odd_weight, odd_bias in zip(strewn(x), strewn(weight), strewn(bias), strict=True):
+        for threads in (1, 3):
+            assert_same_bits(dense(odd_x, weight, bias, "gelu", threads=threads), expected)
+            assert_same_bits(dense(odd_x, odd_weight, odd_bias, "gelu", threads=threads), expected)
+        assert_same_bits(dense(x, odd_weight, None, "gelu"), dense(x, weight, None, "gelu"))
+        assert_same_bits(dense(x, weight, odd_bias, "softmax"), dense(x, weight, bias, "softmax"))
+
+
+def test_repeated_elements_in_any_layout() -> None:
+    column = values((40, 1), np.float32)
+    wide = np.broadcast_to(column, (40, 9))  # no step along the last axis
+    weight, population = values((9, 6), np.float32), values((5, 9, 6), np.float32)
+    for x in (wide, wide.T[:9, :9], np.broadcast_to(wide, (5, 40, 9)), np.broadcast_to(wide[:1], (40, 9))):
+        assert_same_bits(dense(x, weight), dense(x.copy(), weight))
+        assert_same_bits(dense(x, population), dense(x.copy(), population))
+    assert_same_bits(dense(wide, np.broadcast_to(weight[:, :1], (9, 30))), dense(wide, weight[:, :1].repeat(30, 1)))
+    one = np.broadcast_to(np.float32(0.5), (6,))
+    assert_same_bits(dense(wide, weight, one), dense(wide, weight, one.copy()))
+
+
 def test_axes_of_one_element_with_any_strides() -> None:
     x, weight = values((1, 1, 6), np.float32), values((1, 6, 4), np.float32)
     expected = dense(x, weight)
@@ -611,6 +662,22 @@ def test_an_overlapping_out_is_refused_and_left_alone(name: str, shift: int) -> 
     assert (memory == 9).all()
     start = {0: 20 + size, 1: 20 + size, -1: 20 - 8}[shift]  # side by side
     assert_same_bits(dense(**arguments, out=memory[start : start + 8].reshape(2, 4)), dense(**arguments))
+
+
+@pytest.mark.parametrize("name", ["x", "weight", "bias"])
+def test_an_out_in_the_gaps_of_any_array_is_apart(name: str) -> None:
+    arguments = good()
+    memory = np.full((arguments[name].size, 12), 9.0, np.float32)
+    memory[:, 0] = arguments[name].ravel()
+    arguments[name] = memory[:, 0].reshape(arguments[name].shape)
+    assert np.shares_memory(arguments[name], memory)
+    expected = dense(**good())
+    out = memory[0, 2:10].reshape(2, 4)
+    assert dense(**arguments, out=out) is out
+    assert_same_bits(out, expected)
+    assert (memory[0, [1, 10, 11]] == 9).all()
+    with pytest.raises(ValueError, match=f"overlaps `{name}`"):
+        dense(**arguments, out=memory.reshape(-1)[5:13].reshape(2, 4))
 
 
 def test_an_out_in_the_gaps_of_x_is_apart() -> None:

@@ -233,6 +233,35 @@ def test_rows_of_a_population_in_any_layout() -> None:
     assert_same_bits(network(x[0]), in_turn(layers, np.broadcast_to(x[0], x.shape)))
 
 
+@pytest.mark.parametrize("leading", [(), (4,), (2, 3)], ids=str)
+@pytest.mark.parametrize("rows", [1, 20, 700])
+def test_rows_anywhere_in_memory(isa: str, rows: int, leading: tuple[int, ...]) -> None:
+    layers = layers_of([6, 11, 4], np.float32, leading, seed=1)
+    network, x = MLP(layers), values((*leading, rows, 6), np.float32)
+    expected = network(x)
+    misaligned = np.zeros(x.nbytes + 1, np.uint8)[1:].view(np.float32).reshape(x.shape)
+    record = np.zeros(x.shape, [("odd", np.uint8), ("value", np.float32)])["value"]
+    misaligned[...] = record[...] = x
+    for odd in (misaligned, record, np.asfortranarray(x), x.repeat(2, -1)[..., ::2], x[..., ::-1].copy()[..., ::-1]):
+        for threads in (1, 3):
+            assert_same_bits(network(odd, threads=threads), expected)
+        shared = odd[(0,) * len(leading)]
+        assert_same_bits(network(shared), network(shared.copy()))
+        assert_same_bits(network(shared[0]), network(shared[0].copy()))
+
+
+def test_an_out_in_the_gaps_of_x_is_apart() -> None:
+    layers = layers_of([3, 9, 4], np.float32)
+    network, x = MLP(layers), values((2, 3), np.float32)
+    memory = np.full((6, 12), 9.0, np.float32)
+    memory[:, 0] = x.ravel()
+    out = memory[0, 2:10].reshape(2, 4)
+    assert network(memory[:, 0].reshape(2, 3), out) is out
+    assert_same_bits(out, network(x))
+    with pytest.raises(ValueError, match="overlaps `x`"):
+        network(memory[:, 0].reshape(2, 3), memory.reshape(-1)[5:13].reshape(2, 4))
+
+
 @pytest.mark.parametrize("items", [2, 40, 1000])
 def test_populations_on_any_number_of_threads(items: int) -> None:
     layers = layers_of([8, 64, 64, 4], np.float32, (items,), seed=1)

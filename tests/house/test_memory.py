@@ -12,6 +12,7 @@ import pytest
 
 import fastinit
 from fastinit import _memory
+from fastinit._arguments import overlapping
 
 
 @pytest.mark.parametrize("shape", [(1 << 21,), (3, 700, 1001), (2**20 + 1, 2)])
@@ -65,3 +66,31 @@ def test_a_large_tensor_behaves_like_any_array() -> None:
     assert np.array_equal(copy.deepcopy(w), w)
     w *= 2.0
     assert w.std() == pytest.approx(0.1, rel=1e-3)
+
+
+def test_overlapping_arrays_are_found() -> None:
+    memory = np.zeros((8, 12), np.float32)
+    flat = memory.reshape(-1)
+    apart = [memory[:, i] for i in range(12)]
+    assert overlapping([]) is None
+    assert overlapping(apart) is None
+    assert overlapping([*apart[::-1], np.zeros(3), np.zeros(0)]) is None
+    assert overlapping([flat[i : i + 8] for i in range(0, 96, 8)]) is None
+    assert overlapping([flat[5:5], flat, flat[7:7]]) is None
+    assert overlapping([*apart, memory[2, 3:5]]) == (3, 12)
+    assert overlapping([memory[:, ::-2], np.zeros(4), memory[3, ::2], memory[3, 1::2]]) == (0, 3)
+    assert overlapping([flat[:5], flat[50:60], flat[5:50], flat[59:]]) == (1, 3)
+    assert overlapping([flat[90:], flat[0:50], flat[10:12], flat[20:22], flat[0:1]]) == (1, 2)
+    assert overlapping([flat[:1], flat.view(np.uint8)[3:9]]) == (0, 1)
+
+
+def test_overlapping_agrees_with_every_pair() -> None:
+    generator = np.random.default_rng(0)
+    memory = np.zeros(400, np.uint8)
+    for _ in range(300):
+        arrays = []
+        for _ in range(generator.integers(2, 6)):
+            start, stop = np.sort(generator.integers(0, 400, 2))
+            arrays.append(memory[start:stop][:: generator.choice([1, 1, 2, 5, -3, 60])])
+        pairs = [(i, j) for j in range(len(arrays)) for i in range(j) if np.shares_memory(arrays[i], arrays[j])]
+        assert overlapping(arrays) == (pairs[0] if pairs else None)

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 import fastinit
-from fastinit import _kernels
+from fastinit import _arguments, _kernels
 from fastinit.forward import _activation
 from oracle import forward as oracle_forward
 from oracle import orthogonal as oracle_orthogonal
@@ -165,6 +165,74 @@ def network_rows(dtype: str) -> Iterator[tuple[str, bytes]]:
         yield fields, x.tobytes()
 
 
+# Strides in bytes of x (items, rows, depth), given an element's bytes n and the sizes, and what each begins behind a
+# boundary: transposed, with gaps, backwards, repeated, of any alignment.
+SCATTERED: list[Callable[..., tuple[int, tuple[int, int, int]]]] = [
+    lambda n, items, rows, depth: (0, (n * rows * depth, n * depth, n)),
+    lambda n, items, rows, depth: (0, (2 * n * rows * depth, 2 * n * depth, 2 * n)),
+    lambda n, items, rows, depth: (0, (n, n * items, n * items * rows)),
+    lambda n, items, rows, depth: (1, (n * rows * depth, n * depth, n)),
+    lambda n, items, rows, depth: (3, ((n + 1) * rows * depth, (n + 1) * depth, n + 1)),
+    lambda n, items, rows, depth: (0, (-n * rows * depth, -n * depth, -n)),
+    lambda n, items, rows, depth: (0, (n * depth, n * depth * items, -n)),
+]  # fmt: skip
+
+
+def scattered_rows(dtype: str) -> Iterator[tuple[str, bytes]]:
+    """Arrays anywhere in memory; two parts of x of more than 4 MB, the second with fewer rows, on two threads."""
+    n = np.dtype(dtype).itemsize
+    relu, gelu = activation_number("relu"), activation_number("gelu")
+    for items, rows, depth, columns, threads in (
+        (1, 32, 8, 4, 1), (3, 5, 7, 33, 1), (2, 70, 21, 12, 3), (1, 1, 1, 1, 1),
+        (1, 1100, 960, 3, 2), (1100, 1, 960, 3, 2),
+    ):  # fmt: skip
+        x = normal((items * rows, depth), dtype, seed=1)
+        expected = oracle_layer(x, 0, columns, "relu").tobytes()
+        of_network = oracle_layer(x, 0, columns, "gelu").tobytes()
+        for layout in SCATTERED if x.size < 10000 else SCATTERED[2:5:2]:
+            shift, strides = layout(n, items, rows, depth)
+            weights = f"{n * columns} {n} {n}" if shift == 0 else f"{-n - 2} {(n + 2) * depth} {n + 1}"
+            fields = f"{items} {rows} {depth} {columns} {threads} {shift} {strides[0]} {strides[1]} {strides[2]}"
+            yield f"scattered {dtype} {relu} 0 {fields} {weights}", expected
+            if items == 1:
+                fields = f"{shift} {strides[1]} {strides[2]} {dtype} {rows} 1 {depth} {gelu} {columns}"
+                yield f"scattered_network {fields}", of_network
+            if items == 1 and (shift or strides[1:] != (n * depth, n)) and 1 < x.size < 10000:
+                for name in ("linear", "softmax"):
+                    y = oracle_forward.activate(x, name).tobytes()
+                    fields = f"{shift} {strides[1]} {strides[2]} {dtype} {activation_number(name)} 0"
+                    yield f"scattered_activate {fields} {rows} {depth} {threads}", y
+
+
+def overlap_rows() -> Iterator[tuple[str, int]]:
+    """Two arrays in one memory, each anyhow: whether they are apart, contiguous and aligned."""
+    generator = np.random.default_rng(0)
+    memory = np.zeros(4000, np.uint8)
+    begin = memory.__array_interface__["data"][0]
+
+    def some() -> np.ndarray:
+        shape = generator.integers(0, 5, generator.integers(0, 4))
+        shape[generator.random(len(shape)) < 0.7] += 1
+        steps = generator.choice([4, 4, 8, -4, 12, 0, 5, 40], len(shape))
+        if generator.random() < 0.4:
+            steps = [4 * int(np.prod(shape[i + 1 :])) for i in range(len(shape))]
+        start = 2000 + int(generator.choice([0, 0, 4, -4, 16, 1, 100, -100]))
+        return np.ndarray(tuple(shape), np.float32, memory, start, tuple(steps))
+
+    for _ in range(3000):
+        arrays = some(), some()
+        low, high = zip(*(_arguments._span(array) for array in arrays), strict=True)
+        expected = int(0 in (arrays[0].size, arrays[1].size) or high[0] <= low[1] or high[1] <= low[0])
+        for array in arrays:
+            expected = expected << 8 | array.flags.c_contiguous << 4 | array.flags.aligned
+        fields = [
+            f"{array.__array_interface__['data'][0] - begin} {array.ndim}"
+            + "".join(f" {n} {step}" for n, step in zip(array.shape, array.strides, strict=True))
+            for array in arrays
+        ]
+        yield f"overlap {fields[0]} {fields[1]}", expected
+
+
 def activation_rows() -> Iterator[tuple[str, bytes]]:
     """Every activation of edge cases and random values; of rows of an awkward length."""
     for dtype in (np.float32, np.float64):
@@ -209,7 +277,9 @@ def rows() -> dict[str, str]:
     for dtype in ("float32", "float64"):
         found |= dict(product_rows(dtype))
         found |= dict(network_rows(dtype))
-    return {row: fnv1a(expected) for row, expected in found.items()}
+        found |= dict(scattered_rows(dtype))
+    overlaps = {row: f"{digits:016x}" for row, digits in overlap_rows()}
+    return {row: fnv1a(expected) for row, expected in found.items()} | overlaps
 
 
 # ---- compiling and running ----

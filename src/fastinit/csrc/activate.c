@@ -10,6 +10,7 @@ typedef struct {
     fi_activate_run *run;
     double parameter;
     const unsigned char *x;
+    const fi_scattered *from; /* or NULL: what becomes x where it will be overwritten, in out */
     unsigned char *out;
     int64_t itemsize, count; /* elements in all */
     int64_t piece;           /* elements in a piece */
@@ -22,6 +23,8 @@ static void do_piece(void *context, int64_t piece)
     const int64_t first = piece * job->piece, rest = job->count - first;
     const int64_t last = first + (rest < job->piece ? rest : job->piece);
     const fpmode before = fpmode_enter();
+    if (job->from)
+        fi_gather(job->from, first, last - first, job->out + first * job->itemsize);
     for (int64_t at = first; at < last; at += job->unit) {
         const int64_t offset = at * job->itemsize, count = last - at < job->unit ? last - at : job->unit;
         job->run(job->parameter, job->x + offset, job->out + offset, (size_t)count);
@@ -29,13 +32,14 @@ static void do_piece(void *context, int64_t piece)
     fpmode_leave(before);
 }
 
-void fi_activate(fi_dtype dtype, fi_activation kind, double parameter, const void *x, void *out, int64_t rows,
-                 int64_t columns, int threads)
+static void activate_rows(fi_dtype dtype, fi_activation kind, double parameter, const void *x, const fi_scattered *from,
+                          void *out, int64_t rows, int64_t columns, int threads)
 {
     const int by_rows = works_on_rows(kind);
     activation job = {fi_current_kernels()->activate[kind][dtype],
                       parameter,
                       x,
+                      from,
                       out,
                       (int64_t)fi_itemsize(dtype),
                       rows * columns,
@@ -47,5 +51,21 @@ void fi_activate(fi_dtype dtype, fi_activation kind, double parameter, const voi
         job.unit = columns;
         job.piece = columns < PIECE ? PIECE / columns * columns : columns;
     }
+    if (from) {
+        job.piece = fi_gathered_rows(columns, PIECE) * columns;
+        job.unit = by_rows ? columns : job.piece;
+    }
     pool_run(do_piece, &job, (job.count + job.piece - 1) / job.piece, threads);
+}
+
+void fi_activate(fi_dtype dtype, fi_activation kind, double parameter, const void *x, void *out, int64_t rows,
+                 int64_t columns, int threads)
+{
+    activate_rows(dtype, kind, parameter, x, 0, out, rows, columns, threads);
+}
+
+void fi_activate_scattered(fi_dtype dtype, fi_activation kind, double parameter, const fi_scattered *x, void *out,
+                           int threads)
+{
+    activate_rows(dtype, kind, parameter, out, x, out, x->elements / x->columns, x->columns, threads);
 }

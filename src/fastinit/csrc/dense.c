@@ -14,14 +14,21 @@
 /* Columns of one piece, so that the strips of one block stay in the second-level cache; of these, whole strips. */
 #define MOST_COLUMNS 512
 
+/* What is gathered of x at a time stays in the cache, but has rows enough for packed weights to be worth their packing. */
+#define PART_BYTES (1 << 22)
+#define PART_ROWS 1024
+
+/* About so many elements are gathered in a piece. */
+#define GATHERED 65536
+
 typedef struct {
     const fi_dense_job *job;
     const fi_dense_plan *plan;
     slots slots;
 } dense_task;
 
-
-void fi_plan_dense(const fi_dense_job *job, int threads, fi_dense_plan *plan)
+/* The plan for a job whose arrays lie as the kernels read them. */
+static void divide(const fi_dense_job *job, int threads, fi_dense_plan *plan)
 {
     const fi_kernels *kernels = fi_current_kernels();
     const int64_t strip = kernels->tile_columns[job->dtype], itemsize = (int64_t)fi_itemsize(job->dtype);
@@ -58,6 +65,70 @@ void fi_plan_dense(const fi_dense_job *job, int threads, fi_dense_plan *plan)
         packed = strip;
     plan->slot = packed ? (size_t)round_up((depth * packed + FI_PACKED_SLACK) * itemsize, 64) : 0;
     plan->workspace = plan->slot * (size_t)plan->threads;
+}
+
+/* The outermost axis: of the items or, if there is one alone, the rows. */
+static int64_t outermost(const fi_dense_job *job) { return job->ndim > 0 ? job->shape[0] : job->rows; }
+
+/* Steps first .. first + count along the outermost axis; x is what has been gathered of them. */
+static fi_dense_job part_of(const fi_dense_job *job, int64_t first, int64_t count, const void *x)
+{
+    const size_t itemsize = fi_itemsize(job->dtype);
+    int64_t out_step = job->columns;
+    fi_dense_job part = *job;
+    part.x = x;
+    if (job->ndim == 0) {
+        part.rows = count;
+    } else {
+        part.shape[0] = count;
+        part.weight = at(job->weight, first * job->weight_item[0], itemsize);
+        part.bias = job->bias ? at(job->bias, first * job->bias_item[0], itemsize) : 0;
+        out_step *= job->rows;
+        for (int i = 1; i < job->ndim; i++)
+            out_step *= job->shape[i];
+    }
+    part.out = at(job->out, first * out_step, itemsize);
+    return part;
+}
+
+static size_t gathered_bytes(const fi_dense_job *job, int64_t elements)
+{
+    return (size_t)round_up(elements * (int64_t)fi_itemsize(job->dtype), 64);
+}
+
+/* Room for what is gathered; x in parts, where it moves on along the outermost axis. */
+static void plan_gathering(const fi_dense_job *job, int threads, fi_dense_plan *plan)
+{
+    const int64_t whole = outermost(job), step = job->ndim > 0 ? job->x_item[0] : job->x_row;
+    plan->weight_bytes = gathered_bytes(job, job->weight_from.elements);
+    plan->bias_bytes = gathered_bytes(job, job->bias_from.elements);
+    plan->x_bytes = gathered_bytes(job, job->x_from.elements);
+    if (plan->x_bytes > PART_BYTES && job->x_from.elements == whole * step) {
+        int64_t part = PART_BYTES / (step * (int64_t)fi_itemsize(job->dtype));
+        if (part < (job->ndim > 0 ? 1 : PART_ROWS))
+            part = job->ndim > 0 ? 1 : PART_ROWS;
+        plan->part = least(part, whole);
+        plan->x_bytes = gathered_bytes(job, plan->part * step);
+        const int64_t counts[] = {plan->part, whole % plan->part}; /* all but the last have the first size */
+        for (int i = 0; i < 2 && counts[i] > 0; i++) {
+            const fi_dense_job part = part_of(job, 0, counts[i], 0);
+            fi_dense_plan division;
+            divide(&part, threads, &division);
+            if (plan->workspace < division.workspace)
+                plan->workspace = division.workspace;
+        }
+    }
+    plan->workspace += plan->x_bytes + plan->weight_bytes + plan->bias_bytes;
+}
+
+void fi_plan_dense(const fi_dense_job *job, int threads, fi_dense_plan *plan)
+{
+    divide(job, threads, plan);
+    plan->most_threads = threads;
+    plan->part = outermost(job);
+    plan->x_bytes = plan->weight_bytes = plan->bias_bytes = 0;
+    if (job->x_from.elements || job->weight_from.elements || job->bias_from.elements)
+        plan_gathering(job, threads, plan);
 }
 
 static void dense_piece(void *context, int64_t piece)
@@ -132,7 +203,7 @@ static void dense_piece(void *context, int64_t piece)
         slots_give(&task->slots, slot);
 }
 
-void fi_dense(const fi_dense_job *job, const fi_dense_plan *plan, void *workspace)
+static void run(const fi_dense_job *job, const fi_dense_plan *plan, void *workspace)
 {
     dense_task task = {.job = job, .plan = plan};
     slots_make(&task.slots, workspace, plan->slot, plan->threads);
@@ -140,4 +211,68 @@ void fi_dense(const fi_dense_job *job, const fi_dense_plan *plan, void *workspac
     if (works_on_rows(job->activation))
         fi_activate(job->dtype, job->activation, job->parameter, job->out, job->out, plan->items * job->rows, job->columns,
                     plan->threads);
+}
+
+/* What several threads gather, so many elements in a piece. */
+typedef struct {
+    const fi_scattered *from;
+    int64_t first, count, piece;
+    unsigned char *to;
+} gathering;
+
+static void gather_piece(void *context, int64_t piece)
+{
+    const gathering *job = context;
+    const int64_t start = piece * job->piece;
+    fi_gather(job->from, job->first + start, least(job->count - start, job->piece),
+              job->to + start * job->from->itemsize);
+}
+
+static void gather(const fi_scattered *from, int64_t first, int64_t count, void *to, int threads)
+{
+    gathering job = {from, first, count, fi_gathered_rows(from->columns, GATHERED) * from->columns, to};
+    pool_run(gather_piece, &job, chunks(count, job.piece), threads);
+}
+
+static void run_gathered(const fi_dense_job *job, const fi_dense_plan *plan, unsigned char *workspace)
+{
+    fi_dense_job whole = *job;
+    if (plan->weight_bytes) {
+        gather(&job->weight_from, 0, job->weight_from.elements, workspace, plan->threads);
+        whole.weight = workspace;
+        workspace += plan->weight_bytes;
+    }
+    if (plan->bias_bytes) {
+        gather(&job->bias_from, 0, job->bias_from.elements, workspace, plan->threads);
+        whole.bias = workspace;
+        workspace += plan->bias_bytes;
+    }
+    if (!plan->x_bytes) {
+        run(&whole, plan, workspace);
+        return;
+    }
+    void *const x = workspace, *const slots = workspace + plan->x_bytes;
+    const int64_t steps = outermost(job), step = job->x_from.elements / steps;
+    if (plan->part == steps) {
+        gather(&job->x_from, 0, job->x_from.elements, x, plan->threads);
+        whole.x = x;
+        run(&whole, plan, slots);
+        return;
+    }
+    for (int64_t first = 0; first < steps; first += plan->part) {
+        const int64_t count = least(plan->part, steps - first);
+        const fi_dense_job part = part_of(&whole, first, count, x);
+        fi_dense_plan division;
+        divide(&part, plan->most_threads, &division);
+        gather(&job->x_from, first * step, count * step, x, division.threads);
+        run(&part, &division, slots);
+    }
+}
+
+void fi_dense(const fi_dense_job *job, const fi_dense_plan *plan, void *workspace)
+{
+    if (plan->x_bytes + plan->weight_bytes + plan->bias_bytes == 0)
+        run(job, plan, workspace);
+    else
+        run_gathered(job, plan, workspace);
 }

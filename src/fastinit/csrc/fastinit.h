@@ -116,6 +116,46 @@ typedef struct {
     int64_t run, runs, pieces_per_run, runs_per_piece, first_piece;
 } fi_job;
 
+/* An array of floats or doubles as its owner describes it: it may lie anyhow, and need not be aligned. The strides of
+ * axes of one element, and of an array without any, mean nothing. */
+typedef struct {
+    const void *data;
+    int64_t itemsize;
+    int ndim;
+    const int64_t *shape, *strides; /* strides in bytes */
+} fi_array;
+
+/* A shape, and how many elements it has; INT64_MAX if there are more. */
+typedef struct {
+    int ndim;
+    int64_t count, sizes[FI_MAX_NDIM];
+} fi_shape;
+
+/* Whether elements follow each other in C order without gaps, and whether each begins on a multiple of its size. */
+int fi_contiguous(const fi_array *a);
+int fi_aligned(const fi_array *a);
+
+/* Whether the memory that two arrays span is disjoint. If not, they may still lie in each other's gaps. */
+int fi_apart(const fi_array *a, const fi_array *b);
+
+int fi_has_shape(const fi_array *a, const fi_shape *shape);
+
+/* Elements that do not lie as a kernel reads them: rows, which are counted through their axes in C order, of columns.
+ * Steps are in bytes and may be any. Nothing has to be gathered if there are no elements. */
+typedef struct {
+    int64_t elements;
+    const void *data;
+    int64_t itemsize, columns, column_step;
+    int ndim; /* of the rows, at least 1 */
+    int64_t shape[FI_MAX_NDIM], steps[FI_MAX_NDIM];
+} fi_scattered;
+
+/* Copy elements first .. first + count, counted in C order, one behind another. */
+void fi_gather(const fi_scattered *from, int64_t first, int64_t count, void *to);
+
+/* Rows that are well gathered in one piece of about so many elements. */
+int64_t fi_gathered_rows(int64_t columns, int64_t elements);
+
 /* Do all the jobs on at most so many threads. The values do not depend on it. */
 void fi_fill(fi_job *jobs, int64_t count, int threads);
 
@@ -170,6 +210,11 @@ typedef enum {
  * The parameter is rounded to the dtype; activations without one ignore it. */
 void fi_activate(fi_dtype dtype, fi_activation kind, double parameter, const void *x, void *out, int64_t rows,
                  int64_t columns, int threads);
+/* The same for x that is not contiguous, and apart from `out`. */
+void fi_activate_scattered(fi_dtype dtype, fi_activation kind, double parameter, const fi_scattered *x, void *out,
+                           int threads);
+/* An x that has to be gathered first, and is not empty; false if it is contiguous and aligned. */
+int fi_lay_out_activation(const fi_array *x, fi_scattered *from);
 
 /* One call of `dense`: out = activate(x weight + bias), for every item of the leading axes. x, weight and bias
  * lie apart from out, which is C-contiguous. All distances are in elements and may be 0 or negative. */
@@ -186,10 +231,18 @@ typedef struct {
     double parameter;
     int ndim; /* of the leading axes */
     int64_t shape[FI_MAX_NDIM], x_item[FI_MAX_NDIM], weight_item[FI_MAX_NDIM], bias_item[FI_MAX_NDIM];
+    /* What has to be gathered before; its distances above are those that it has then, its pointer means nothing. */
+    fi_scattered x_from, weight_from, bias_from;
 } fi_dense_job;
 
-/* Work of fewer multiplications is done by one thread: a second one comes too late. */
+/* Set all of a job that arrays determine, and the shape of its result: leading axes broadcast, and made rows where
+ * that is one product instead of many. `transposed`: weight is (..., out, in). False if the shapes do not fit. */
+int fi_lay_out_dense(fi_dense_job *job, const fi_array *x, const fi_array *weight, const fi_array *bias, int transposed,
+                     fi_shape *result);
+
+/* Work of fewer multiplications, or of fewer bytes, is done by one thread: a second one comes too late. */
 #define FI_THREADED_WORK 4000000
+#define FI_THREADED_BYTES (1 << 18)
 
 /* How fi_dense divides the work; filled in by fi_plan_dense. */
 typedef struct {
@@ -198,6 +251,9 @@ typedef struct {
     int64_t items, row_chunk, row_chunks, column_chunk, column_chunks;
     int packs; /* whether weights are copied into strips first */
     size_t slot; /* bytes of workspace of one thread */
+    int most_threads; /* as asked for */
+    int64_t part;     /* steps along the outermost axis whose x is gathered at a time */
+    size_t x_bytes, weight_bytes, bias_bytes; /* gathered */
     size_t workspace; /* bytes, aligned to 64 */
 } fi_dense_plan;
 
@@ -223,15 +279,21 @@ typedef struct {
     const fi_layer *layers;
     int64_t items, rows;
     const void *x;
-    int64_t x_row, x_item;
+    int64_t x_row, x_item; /* x_item is 0 if all items share their rows */
+    fi_scattered x_from;   /* all rows of all items, if they have to be gathered; then x and x_row mean nothing */
     void *out;
 } fi_network_job;
+
+/* Set x of a job, and items and rows, for a network whose layers are there already, for a population of these axes;
+ * and the shape of the result. False if x does not fit. */
+int fi_lay_out_network(fi_network_job *job, const fi_array *x, int ndim, const int64_t *population, fi_shape *result);
 
 typedef struct {
     double work; /* multiplications */
     int threads;
     int64_t item_chunk, row_chunk, row_chunks, pieces;
     int64_t widest; /* elements of a row of workspace */
+    size_t between, x_bytes; /* of a slot: each of two buffers between layers, and gathered rows */
     size_t slot, workspace;
 } fi_network_plan;
 

@@ -1,6 +1,4 @@
 /* Networks of dense layers: rows go through all the layers in pieces, without a pause between layers. */
-#include <string.h>
-
 #include "kernels/table.h"
 #include "pool.h"
 #include "simd/fpmode.h"
@@ -18,7 +16,6 @@ typedef struct {
     slots slots;
 } network_task;
 
-
 void fi_plan_network(const fi_network_job *job, int threads, fi_network_plan *plan)
 {
     const int64_t itemsize = (int64_t)fi_itemsize(job->dtype), tile_rows = fi_current_kernels()->tile_rows;
@@ -34,8 +31,10 @@ void fi_plan_network(const fi_network_job *job, int threads, fi_network_plan *pl
         threads = 1;
 
     int64_t chunk = MOST_ROWS;
-    if (plan->widest > 0)
-        chunk = least(chunk, BETWEEN_BYTES / (plan->widest * itemsize) / tile_rows * tile_rows);
+    const int64_t gathered = job->x_from.elements ? job->layers[0].depth : 0;
+    const int64_t widest = gathered > plan->widest ? gathered : plan->widest;
+    if (widest > 0)
+        chunk = least(chunk, BETWEEN_BYTES / (widest * itemsize) / tile_rows * tile_rows);
     const int64_t wanted = 2 * (int64_t)threads;
     if (threads > 1 && job->items < wanted)
         chunk = least(chunk, round_up((job->rows + wanted - 1) / wanted, tile_rows));
@@ -50,21 +49,23 @@ void fi_plan_network(const fi_network_job *job, int threads, fi_network_plan *pl
     plan->pieces = chunks(job->items, plan->item_chunk) * plan->row_chunks;
     plan->threads = threads_for(least(plan->pieces, MOST_SLOTS), threads);
     /* Two buffers in turn; the last layer writes to the output. */
-    plan->slot = 2 * (size_t)round_up(plan->row_chunk * plan->widest * itemsize, 64);
+    plan->between = (size_t)round_up(plan->row_chunk * plan->widest * itemsize, 64);
+    plan->x_bytes = (size_t)round_up(plan->row_chunk * gathered * itemsize, 64);
+    plan->slot = 2 * plan->between + plan->x_bytes;
     plan->workspace = plan->slot * (size_t)plan->threads;
 }
 
-/* Some rows of one item through all the layers. */
+/* Some rows of one item through all the layers; x is the first of them. */
 static void run_item(const fi_network_job *job, const fi_network_plan *plan, int64_t item, int more, int64_t row,
-                     unsigned char *buffers)
+                     const void *x, unsigned char *buffers)
 {
     const fi_kernels *kernels = fi_current_kernels();
     const size_t itemsize = fi_itemsize(job->dtype);
     const int64_t strip = kernels->tile_columns[job->dtype];
     const int64_t last_columns = job->layers[job->count - 1].columns;
     fi_product product = {.rows = least(job->rows - row, plan->row_chunk), .packed = 1, .finish = 1};
-    product.x = at(job->x, item * job->x_item + row * job->x_row, itemsize);
-    product.x_row = job->x_row;
+    product.x = x;
+    product.x_row = job->x_from.elements ? job->layers[0].depth : job->x_row;
     for (int i = 0; i < job->count; i++) {
         const fi_layer *layer = &job->layers[i];
         const int on_rows = works_on_rows(layer->activation);
@@ -79,7 +80,7 @@ static void run_item(const fi_network_job *job, const fi_network_plan *plan, int
             product.next_end = at(product.next, layer->strips_item, itemsize);
         }
         product.bias = layer->bias ? at(layer->bias, item * layer->bias_item, itemsize) : 0;
-        product.out = i + 1 < job->count ? (void *)(buffers + (size_t)(i & 1) * (plan->slot / 2))
+        product.out = i + 1 < job->count ? (void *)(buffers + (size_t)(i & 1) * plan->between)
                                          : at(job->out, (item * job->rows + row) * last_columns, itemsize);
         product.out_row = layer->columns;
         product.activation = on_rows ? FI_LINEAR : layer->activation;
@@ -104,10 +105,21 @@ static void network_piece(void *context, int64_t piece)
     const int64_t last = least(first + plan->item_chunk, job->items);
     const int slot = plan->slot ? slots_take(&task->slots) : -1;
     unsigned char *const buffers = slot < 0 ? 0 : slots_at(&task->slots, slot);
+    const int64_t depth = job->layers[0].depth, rows = least(job->rows - row, plan->row_chunk);
     const fpmode before = fpmode_enter();
 
-    for (int64_t item = first; item < last; item++)
-        run_item(job, plan, item, item + 1 < last, row, buffers);
+    for (int64_t item = first; item < last; item++) {
+        const void *x;
+        if (job->x_from.elements) {
+            unsigned char *const gathered = buffers + 2 * plan->between;
+            if (item == first || job->x_item != 0)
+                fi_gather(&job->x_from, (item * job->rows + row) * depth, rows * depth, gathered);
+            x = gathered;
+        } else {
+            x = at(job->x, item * job->x_item + row * job->x_row, fi_itemsize(job->dtype));
+        }
+        run_item(job, plan, item, item + 1 < last, row, x, buffers);
+    }
     fpmode_leave(before);
     if (slot >= 0)
         slots_give(&task->slots, slot);
@@ -118,26 +130,4 @@ void fi_network(const fi_network_job *job, const fi_network_plan *plan, void *wo
     network_task task = {.job = job, .plan = plan};
     slots_make(&task.slots, workspace, plan->slot, plan->threads);
     pool_run(network_piece, &task, plan->pieces, plan->threads);
-}
-
-int fi_strip(fi_dtype dtype) { return fi_current_kernels()->tile_columns[dtype]; }
-
-int64_t fi_packed_size(int64_t depth, int64_t columns) { return round_up(depth * columns, 16); }
-
-void fi_pack(fi_dtype dtype, const void *weight, int64_t row, int64_t column, int64_t depth, int64_t columns,
-             void *strips)
-{
-    fi_current_kernels()->pack[dtype](weight, row, column, depth, columns, strips);
-}
-
-void fi_unpack(fi_dtype dtype, const void *strips, int64_t depth, int64_t columns, void *weight)
-{
-    const size_t itemsize = fi_itemsize(dtype);
-    int64_t width;
-    for (int64_t c = 0; c < columns; c += width) {
-        width = least(fi_strip(dtype), columns - c);
-        for (int64_t k = 0; k < depth; k++)
-            memcpy(at(weight, k * columns + c, itemsize), at(strips, c * depth + k * width, itemsize),
-                   (size_t)width * itemsize);
-    }
 }

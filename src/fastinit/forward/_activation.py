@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -9,7 +10,8 @@ import numpy as np
 from .. import _kernels
 from .._arguments import check_out, check_threads
 from .._memory import new_array
-from ..runtime import THREADED_BYTES, thread_limit
+from ..runtime import thread_limit
+from ._arrays import MOST_AXES, written
 from ._checks import check_activation, check_activation_parameter, check_real_array, check_rows, check_same_or_apart
 
 # Each activation and the default of its parameter, None where it takes none.
@@ -105,27 +107,26 @@ def activate(x: np.ndarray, name: Any, out: np.ndarray | None = None, *, threads
     >>> fastinit.activate(x, "softmax", out=x).round(3)
     array([0.016, 0.117, 0.867])
     """
-    dtype = check_real_array("x", x)
     kind, parameter = resolve(name)
-    word = name[0] if isinstance(name, tuple) else "linear" if name is None else name
-    if parameter:
-        check_activation_parameter(word, parameter, dtype)
-    if word in OF_ROWS:
+    word = name[0] if isinstance(name, tuple) else name
+    if isinstance(name, tuple):
+        check_activation_parameter(name[0], parameter, check_real_array("x", x))
+    of_rows = word in OF_ROWS
+    limit = thread_limit if threads is None else check_threads(threads)
+    result = _kernels.activate(x, kind, parameter, out, of_rows, limit)
+    if result is not None:
+        return result
+
+    # Either an argument is wrong, or `out` lies in the gaps of `x`, and to tell that takes longer.
+    dtype = check_real_array("x", x)
+    if of_rows:
         check_rows(word, x)
-    limit = None if threads is None else check_threads(threads)
-    if out is None:
-        array = new_array(x.shape, dtype.numpy)
-    else:
+    if out is not None:
         check_out(out, dtype, x.shape)
-        array = out
-        if out is not x:
-            check_same_or_apart(x, out)
-    if x.size:
-        # Other memory orders, and misaligned memory, are copied.
-        source = x if x.flags.c_contiguous and x.flags.aligned else np.array(x, order="C", subok=False)
-        columns = x.shape[-1] if word in OF_ROWS else 1
-        if x.nbytes < THREADED_BYTES:
-            _kernels.activate(dtype.code, kind, parameter, source, array, columns)
-        else:
-            _kernels.activate(dtype.code, kind, parameter, source, array, columns, limit or thread_limit())
-    return array
+        check_same_or_apart(x, out)
+    if x.ndim <= MOST_AXES:
+        return written(_kernels.activate(x, kind, parameter, out, of_rows, limit, True))
+    result = new_array(x.shape, dtype.numpy) if out is None else out
+    rows = (math.prod(x.shape[:-1]), x.shape[-1])
+    written(_kernels.activate(np.asarray(x).reshape(rows), kind, parameter, result.reshape(rows), of_rows, limit, True))
+    return result

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from .. import _kernels
-from .._arguments import DTYPES, DType, check_fits, check_number, is_int, is_sequence
+from .._arguments import DTYPES, DType, check_fits, check_number, check_out, is_int, is_sequence
 
 
 def check_activation(activation: Any, parameters: Mapping[str, float | None]) -> tuple[str, float]:
@@ -61,7 +61,11 @@ def check_rows(name: str, x: np.ndarray) -> None:
         raise ValueError(f"`x` must have at least one axis for {name}. Received: a 0-D array")
 
 
-def check_apart(out: np.ndarray, **inputs: np.ndarray | None) -> None:
+def check_result(out: np.ndarray | None, dtype: DType, shape: tuple[int, ...], **inputs: np.ndarray | None) -> None:
+    """The caller's `out`, if there is one, takes this result, and shares no element with the inputs."""
+    if out is None:
+        return
+    check_out(out, dtype, shape)
     for name, array in inputs.items():
         if array is not None and np.may_share_memory(out, array) and np.shares_memory(out, array):
             raise ValueError(f"`out` must lie apart from the other arrays. Received: an `out` that overlaps `{name}`")

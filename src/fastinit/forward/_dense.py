@@ -10,12 +10,8 @@ from .. import _kernels
 from .._arguments import check_flag, check_threads
 from ..runtime import thread_limit
 from ._activation import Activation, resolve
-from ._arrays import checked_out, own, written
-from ._checks import (
-    check_activation_parameter,
-    check_dense,
-    check_real_array,
-)
+from ._arrays import written
+from ._checks import check_activation_parameter, check_dense, check_real_array, check_result
 
 
 def dense(
@@ -93,8 +89,7 @@ def dense(
     if result is not None:
         return result
 
-    # Either an argument is wrong, or something has to be allocated or copied first.
+    # Either an argument is wrong, or `out` lies in the gaps of another array, and to tell that takes longer.
     dtype, shape = check_dense(x, weight, bias, transpose_weight)
-    out = checked_out(out, dtype, shape, x=x, weight=weight, bias=bias)
-    own_bias = None if bias is None else own(bias)
-    return written(_kernels.dense(own(x), own(weight), own_bias, kind, parameter, out, transpose_weight, limit))
+    check_result(out, dtype, shape, x=x, weight=weight, bias=bias)
+    return written(_kernels.dense(x, weight, bias, kind, parameter, out, transpose_weight, limit, True))

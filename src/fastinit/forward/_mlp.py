@@ -12,7 +12,7 @@ from .. import _kernels
 from .._arguments import check_threads
 from ..runtime import thread_limit
 from ._activation import Activation, resolve
-from ._arrays import checked_out, own, written
+from ._arrays import own, written
 from ._checks import (
     check_activation_parameter,
     check_as_many,
@@ -20,6 +20,7 @@ from ._checks import (
     check_mlp,
     check_network_input,
     check_position,
+    check_result,
     check_update,
 )
 
@@ -121,12 +122,10 @@ class MLP:
         result = self._network.run(x, out, limit)
         if result is not None:
             return result
-        leading = self._network.leading
-        shape = check_network_input(x, self._dtype, self._network.inputs, self._network.outputs, leading)
-        out = checked_out(out, self._dtype, shape, x=x)
-        if leading and x.ndim > 2:
-            x = np.broadcast_to(x, leading + x.shape[-2:])
-        return written(self._network.run(own(x), out, limit))
+        network = self._network
+        shape = check_network_input(x, self._dtype, network.inputs, network.outputs, network.leading)
+        check_result(out, self._dtype, shape, x=x)
+        return written(network.run(x, out, limit, True))
 
     def update(self, index: int, weight: np.ndarray | None = None, bias: np.ndarray | None = None) -> None:
         """Copy new values into a layer, in place; None leaves the old ones.

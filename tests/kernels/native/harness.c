@@ -10,6 +10,11 @@
  *     law dtype a b c d orthogonal key stream rows columns first_column last_column number pairs transposed gain
  *     dense dtype activation parameter rows depth columns transposed threads
  *     network dtype rows count width { activation width } ...
+ *     scattered dtype activation parameter items rows depth columns threads shift x_item x_row x_column weight_row
+ *         weight_column bias_column
+ *     scattered_network shift x_row x_column dtype rows count width { activation width } ...
+ *     scattered_activate shift x_row x_column dtype activation parameter rows columns threads
+ *     overlap offset ndim { size stride } ... offset ndim { size stride } ...
  * The law is `words` (a to d unused), `uniform` (low, high), `symmetric_uniform` (limit) or `normal` (mean,
  * std, lower, upper; standard for `orthogonal`); a to d are C's floating constants or inf; key, stream and words are hexadecimal; count
  * is a multiple of FI_WORDS_PADDING. Or it is `activate` (the activation's code, its parameter, columns, d
@@ -18,6 +23,10 @@
  * A product, and layer i of a network, is made of normal values: x under key 1, weight under key 2 + 2 i, bias under
  * key 3 + 2 i. `transposed` is 1 for a weight (columns, depth). An activation is its number in fi_activation;
  * between the layers of a network they take no parameter.
+ *
+ * `scattered`: the same values, x (items, rows, depth), lie so many bytes apart, and begin `shift` bytes behind a
+ * boundary; all are laid out by layout.c. `overlap` prints fi_apart, fi_contiguous and fi_aligned of two arrays of
+ * float32, which begin so many bytes behind a common boundary, as digits.
  *
  * The hash is 64-bit FNV-1a over the values' bytes: h = 0xCBF29CE484222325, then for each byte
  * h = (h ^ byte) * 0x100000001B3 mod 2^64.
@@ -209,6 +218,134 @@ static void check_workspace(unsigned char *memory, size_t bytes)
     free(memory);
 }
 
+/* Values, given in C order, where an array shall have them, in an allocation that holds nothing else. */
+typedef struct {
+    fi_array array;
+    int64_t shape[3], strides[3];
+    unsigned char *memory;
+} placed;
+
+static void place(placed *p, fi_dtype dtype, int64_t shift, const void *values)
+{
+    const int64_t itemsize = (int64_t)fi_itemsize(dtype);
+    int64_t low = 0, high = itemsize, count = 1;
+    const int ndim = p->array.ndim;
+    for (int i = 0; i < ndim; i++) {
+        const int64_t way = p->shape[i] ? (p->shape[i] - 1) * p->strides[i] : 0;
+        *(way < 0 ? &low : &high) += way;
+        count *= p->shape[i];
+    }
+    p->memory = allocate((size_t)(high - low + shift));
+    memset(p->memory, 0xA5, (size_t)(high - low + shift));
+    p->array.data = p->memory + shift - low;
+    p->array.itemsize = itemsize;
+    p->array.shape = p->shape;
+    p->array.strides = p->strides;
+    for (int64_t i = 0; i < count; i++) {
+        int64_t offset = shift - low;
+        for (int64_t axis = ndim - 1, rest = i; axis >= 0; axis--) {
+            offset += rest % p->shape[axis] * p->strides[axis];
+            rest /= p->shape[axis];
+        }
+        memcpy(p->memory + offset, (const unsigned char *)values + i * itemsize, (size_t)itemsize);
+    }
+}
+
+static uint64_t hash_of_scattered_product(void)
+{
+    char name[16];
+    int activation, threads;
+    int64_t items, rows, depth, columns, shift;
+    placed x = {.array.ndim = 3}, weight = {.array.ndim = 2}, bias = {.array.ndim = 1};
+    fi_dense_job job;
+    fi_shape shape;
+    if (scanf("%15s %d %lf", name, &activation, &job.parameter) != 3 ||
+        scanf("%" SCNd64 " %" SCNd64 " %" SCNd64 " %" SCNd64, &items, &rows, &depth, &columns) != 4 ||
+        scanf("%d %" SCNd64, &threads, &shift) != 2 ||
+        scanf("%" SCNd64 " %" SCNd64 " %" SCNd64, &x.strides[0], &x.strides[1], &x.strides[2]) != 3 ||
+        scanf("%" SCNd64 " %" SCNd64 " %" SCNd64, &weight.strides[0], &weight.strides[1], &bias.strides[0]) != 3 ||
+        activation < 0 || activation >= FI_ACTIVATION_COUNT)
+        fail("a product that is none", "");
+    job.dtype = dtype_of(name);
+    job.activation = (fi_activation)activation;
+    memcpy(x.shape, (const int64_t[]){items, rows, depth}, sizeof x.shape);
+    memcpy(weight.shape, (const int64_t[]){depth, columns}, 2 * sizeof(int64_t));
+    bias.shape[0] = columns;
+    placed *const each[] = {&x, &weight, &bias};
+    const int64_t counts[] = {items * rows * depth, depth * columns, columns};
+    for (int i = 0; i < 3; i++) {
+        void *const values = normal(job.dtype, (uint64_t)i + 1, counts[i]);
+        place(each[i], job.dtype, shift, values);
+        free(values);
+    }
+    if (!fi_lay_out_dense(&job, &x.array, &weight.array, &bias.array, 0, &shape))
+        fail("shapes that do not fit", "");
+    if (shape.count != items * rows * columns || shape.ndim != 3)
+        fail("a wrong shape", "");
+    const size_t bytes = (size_t)shape.count * fi_itemsize(job.dtype);
+    job.out = allocate(bytes);
+    fi_dense_plan plan;
+    fi_plan_dense(&job, threads, &plan);
+    unsigned char *const workspace = workspace_of(plan.workspace);
+    fi_dense(&job, &plan, plan.workspace ? workspace : 0);
+    check_workspace(workspace, plan.workspace);
+    const uint64_t hash = fnv1a(job.out, bytes);
+    free(job.out);
+    for (int i = 0; i < 3; i++)
+        free(each[i]->memory);
+    return hash;
+}
+
+static uint64_t hash_of_scattered_activation(void)
+{
+    char name[16];
+    int activation, threads;
+    double parameter;
+    int64_t shift;
+    placed x = {.array.ndim = 2};
+    fi_scattered from;
+    if (scanf("%" SCNd64 " %" SCNd64 " %" SCNd64, &shift, &x.strides[0], &x.strides[1]) != 3 ||
+        scanf("%15s %d %lf", name, &activation, &parameter) != 3 || activation < 0 ||
+        activation >= FI_ACTIVATION_COUNT ||
+        scanf("%" SCNd64 " %" SCNd64 " %d", &x.shape[0], &x.shape[1], &threads) != 3)
+        fail("an activation that is none", "");
+    const fi_dtype dtype = dtype_of(name);
+    const size_t bytes = (size_t)(x.shape[0] * x.shape[1]) * fi_itemsize(dtype);
+    void *const values = normal(dtype, 1, x.shape[0] * x.shape[1]);
+    place(&x, dtype, shift, values);
+    free(values);
+    if (!fi_lay_out_activation(&x.array, &from))
+        fail("nothing to gather", "");
+    void *const out = allocate(bytes);
+    fi_activate_scattered(dtype, (fi_activation)activation, parameter, &from, out, threads);
+    const uint64_t hash = fnv1a(out, bytes);
+    free(out);
+    free(x.memory);
+    return hash;
+}
+
+static uint64_t digits_of_overlap(void)
+{
+    int64_t shape[2][FI_MAX_NDIM], strides[2][FI_MAX_NDIM], offset;
+    static const _Alignas(64) float origin;
+    fi_array a[2];
+    for (int i = 0; i < 2; i++) {
+        int ndim;
+        if (scanf("%" SCNd64 " %d", &offset, &ndim) != 2 || ndim < 0 || ndim > FI_MAX_NDIM)
+            fail("an array that is none", "");
+        for (int axis = 0; axis < ndim; axis++)
+            if (scanf("%" SCNd64 " %" SCNd64, &shape[i][axis], &strides[i][axis]) != 2)
+                fail("an axis that is none", "");
+        a[i] = (fi_array){(const void *)((uintptr_t)&origin + (uint64_t)offset), 4, ndim, shape[i], strides[i]};
+    }
+    if (fi_apart(&a[0], &a[1]) != fi_apart(&a[1], &a[0]))
+        fail("apart from one side alone", "");
+    uint64_t digits = (uint64_t)fi_apart(&a[0], &a[1]);
+    for (int i = 0; i < 2; i++)
+        digits = digits << 8 | (uint64_t)fi_contiguous(&a[i]) << 4 | (uint64_t)fi_aligned(&a[i]);
+    return digits;
+}
+
 static uint64_t hash_of_product(void)
 {
     char dtype[16];
@@ -246,19 +383,26 @@ static uint64_t hash_of_product(void)
 
 #define MOST_LAYERS 8
 
-static uint64_t hash_of_network(void)
+static uint64_t hash_of_network(int scattered)
 {
     char dtype[16];
-    int64_t width;
+    int64_t width, shift = 0;
     fi_layer layers[MOST_LAYERS];
     void *strips[MOST_LAYERS], *biases[MOST_LAYERS];
     fi_network_job job = {.layers = layers, .items = 1};
+    placed from = {.array.ndim = 2};
+    if (scattered && scanf("%" SCNd64 " %" SCNd64 " %" SCNd64, &shift, &from.strides[0], &from.strides[1]) != 3)
+        fail("strides that are none", "");
     if (scanf("%15s %" SCNd64 " %d %" SCNd64, dtype, &job.rows, &job.count, &width) != 4 || job.count < 1 ||
         job.count > MOST_LAYERS)
         fail("a network that is none", "");
     job.dtype = dtype_of(dtype);
     job.x_row = width;
     void *const x = normal(job.dtype, 1, job.rows * width);
+    from.shape[0] = job.rows;
+    from.shape[1] = width;
+    if (scattered)
+        place(&from, job.dtype, shift, x);
     for (int i = 0; i < job.count; i++) {
         int activation;
         const int64_t depth = width;
@@ -273,6 +417,9 @@ static uint64_t hash_of_network(void)
     }
     const size_t bytes = (size_t)(job.rows * width) * fi_itemsize(job.dtype);
     job.x = x;
+    fi_shape shape;
+    if (scattered && !fi_lay_out_network(&job, &from.array, 0, (const int64_t[]){0}, &shape))
+        fail("shapes that do not fit", "");
     job.out = allocate(bytes);
     fi_network_plan plan;
     fi_plan_network(&job, 1, &plan);
@@ -285,6 +432,7 @@ static uint64_t hash_of_network(void)
         free(biases[i]);
     }
     free(job.out);
+    free(from.memory);
     free(x);
     return hash;
 }
@@ -339,9 +487,13 @@ int main(int argc, char **argv)
     if (fesetround(FE_UPWARD) != 0)
         fail("no rounding upward", "");
     while (scanf("%31s", law) == 1) {
-        const uint64_t hash = strcmp(law, "dense") == 0     ? hash_of_product()
-                              : strcmp(law, "network") == 0 ? hash_of_network()
-                                                            : hash_of_fill(law);
+        const uint64_t hash = strcmp(law, "dense") == 0                ? hash_of_product()
+                              : strcmp(law, "network") == 0            ? hash_of_network(0)
+                              : strcmp(law, "scattered") == 0          ? hash_of_scattered_product()
+                              : strcmp(law, "scattered_network") == 0  ? hash_of_network(1)
+                              : strcmp(law, "scattered_activate") == 0 ? hash_of_scattered_activation()
+                              : strcmp(law, "overlap") == 0            ? digits_of_overlap()
+                                                                       : hash_of_fill(law);
         printf("%016" PRIx64 "\n", hash);
         if (fegetround() != FE_UPWARD)
             fail("the rounding mode was not put back", "");
