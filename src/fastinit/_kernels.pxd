@@ -176,6 +176,8 @@ cdef extern from "fastinit.h" nogil:
     void fi_orthogonal(const fi_orthogonal_job *job, void *workspace, int threads) noexcept
     void fi_narrow(fi_dtype source_dtype, const void *x, fi_dtype to, void *out, int64_t count) noexcept
 
+    int fi_workers() noexcept
+
     int fi_isa_count() noexcept
     const char *fi_isa_name(int isa) noexcept
     bint fi_isa_compiled(int isa) noexcept

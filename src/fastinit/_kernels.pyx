@@ -348,6 +348,11 @@ include "_dense.pxi"
 include "_network.pxi"
 
 
+def workers():
+    """How many threads the pool has made."""
+    return fi_workers()
+
+
 def isas():
     """(name, compiled in, runnable here) of every instruction set, best last."""
     return [

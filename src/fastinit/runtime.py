@@ -60,7 +60,10 @@ def info() -> dict[str, Any]:
         ``version``; ``isa``, the instruction set in use; ``compiled`` and ``runnable``, the names of
         those that this build holds and that this machine can run; ``threads``, how many threads a
         large call uses: as many as there are processors for this process (by affinity and control
-        group), but no more than the environment variable ``FASTINIT_NUM_THREADS`` said at import.
+        group), but no more than the environment variable ``FASTINIT_NUM_THREADS`` said at import;
+        ``workers``, how many threads there are beside the callers' own. They are made when a call
+        first wants them and kept; a thread that the system refuses (a limit on processes or memory)
+        is tried again by the next call that wants it, and until then fewer do the work.
 
     Examples
     --------
@@ -75,6 +78,7 @@ def info() -> dict[str, Any]:
         "compiled": tuple(name for name, compiled, _ in isas if compiled),
         "runnable": tuple(name for name, _, runnable in isas if runnable),
         "threads": thread_limit(),
+        "workers": _kernels.workers(),
     }
 
 

@@ -46,7 +46,7 @@ def python(code: str, isa: str | None = None) -> subprocess.CompletedProcess[str
 
 def test_info_agrees_with_the_rest() -> None:
     info = fastinit.info()
-    assert set(info) == {"version", "isa", "compiled", "runnable", "threads"}
+    assert set(info) == {"version", "isa", "compiled", "runnable", "threads", "workers"}
     assert info["version"] == fastinit.__version__
     assert info["isa"] == fastinit.isa() == _kernels.current_isa()
     assert fastinit.available_isas() == tuple(name for name in info["compiled"] if name in info["runnable"])

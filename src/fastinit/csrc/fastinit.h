@@ -318,6 +318,9 @@ size_t fi_itemsize(fi_dtype dtype);
 /* For benchmarks: so many float32 fma, rounded up, as fast as the machine can. */
 float fi_multiply_adds(int64_t count);
 
+/* Threads that wait for work, or do some, beside the callers' own. They are made when a call first wants them. */
+int fi_workers(void);
+
 /* Instruction sets, best last. A name is compiled in, runnable here, both or neither. */
 int fi_isa_count(void);
 const char *fi_isa_name(int isa);

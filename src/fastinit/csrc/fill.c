@@ -107,5 +107,7 @@ void fi_fill(fi_job *jobs, int64_t count, int threads)
     pool_run(do_piece_of_any, &list, pieces, threads);
 }
 
+int fi_workers(void) { return pool_workers(); }
+
 float fi_scalar_fma32(float a, float b, float c) { return fma_exact32(a, b, c); }
 double fi_scalar_fma64(double a, double b, double c) { return fma_exact64(a, b, c); }

@@ -4,6 +4,7 @@
  * than waiting for threads that are busy anyway. A forked child starts with an empty pool of its own.
  */
 #include "pool.h"
+#include "stack.h"
 
 #include <pthread.h>
 #include <signal.h>
@@ -12,14 +13,16 @@
 #include <time.h>
 
 #define MOST_WORKERS 255
-#define WORKER_STACK (256 * 1024)
+/* For the kernels' frames, which take 20 KiB at most, with or without sanitizers, and for whatever a tool that watches
+ * the process puts around a thread's start. */
+#define WORKER_STACK ((size_t)256 * 1024)
 #define SPIN_NANOSECONDS 20000
 
 static struct {
     pthread_mutex_t owner; /* held by the caller whose task runs */
     pthread_mutex_t lock;  /* guards all below that is not atomic */
     pthread_cond_t wake, done;
-    int workers; /* threads that exist */
+    atomic_int workers; /* threads that exist; the owner alone makes more */
     int tickets; /* how many of them may still join the task */
     atomic_int active; /* how many have joined and not finished */
     pool_task *task;
@@ -71,22 +74,24 @@ static void forget_threads(void)
 
 static void register_fork_handler(void) { pthread_atfork(NULL, NULL, forget_threads); }
 
-/* Called by the owner. Fewer threads than wanted are no error: the caller works, too. */
+/* Called by the owner. Fewer threads than wanted are no error: the caller works, too, and the next call tries again. */
 static void make_workers(int wanted)
 {
     static pthread_once_t once = PTHREAD_ONCE_INIT;
+    static size_t stack = 0; /* a forked child's are no different */
     pthread_attr_t attributes;
     sigset_t all, before;
 
     if (pool.workers >= wanted)
         return;
     pthread_once(&once, register_fork_handler);
-    pthread_attr_init(&attributes);
-    pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
-    pthread_attr_setstacksize(&attributes, WORKER_STACK);
     sigfillset(&all); /* signals are for the caller's threads */
     pthread_sigmask(SIG_SETMASK, &all, &before);
-    while (pool.workers < wanted) {
+    if (stack == 0)
+        stack = stack_size(WORKER_STACK);
+    pthread_attr_init(&attributes);
+    pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
+    while (pool.workers < wanted && stack > 0 && pthread_attr_setstacksize(&attributes, stack) == 0) {
         pthread_t thread;
         if (pthread_create(&thread, &attributes, worker, NULL) != 0)
             break;
@@ -102,6 +107,8 @@ static int64_t nanoseconds(void)
     clock_gettime(CLOCK_MONOTONIC, &t);
     return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
 }
+
+int pool_workers(void) { return atomic_load(&pool.workers); }
 
 void pool_run(pool_task *task, void *context, int64_t pieces, int threads)
 {

@@ -11,4 +11,7 @@ typedef void pool_task(void *context, int64_t piece);
  * them. Returns when all are done. May be called from several threads at once and after fork. */
 void pool_run(pool_task *task, void *context, int64_t pieces, int threads);
 
+/* How many threads it has made. */
+int pool_workers(void);
+
 #endif
