@@ -185,6 +185,9 @@ cdef extern from "fastinit.h" nogil:
     int fi_isa_current() noexcept
     void fi_isa_use(int isa) noexcept
 
+    size_t FI_CHECK_BYTES
+    const char *fi_check(void *memory) noexcept
+
     double fi_exp(double x) noexcept
     double fi_log(double x) noexcept
     double fi_erf_sqrt2(double x) noexcept

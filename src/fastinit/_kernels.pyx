@@ -348,6 +348,14 @@ include "_dense.pxi"
 include "_network.pxi"
 
 
+def check():
+    """None if every instruction set computes the right bits, else what is wrong. Not beside other calls."""
+    cdef bytearray memory = bytearray(FI_CHECK_BYTES + 64)
+    cdef unsigned char[::1] view = memory
+    cdef const char *wrong = fi_check(<void *>((<size_t>&view[0] + 63) // 64 * 64))
+    return None if wrong == NULL else wrong.decode()
+
+
 def workers():
     """How many threads the pool has made."""
     return fi_workers()

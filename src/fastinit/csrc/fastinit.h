@@ -10,6 +10,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "exact.h"
+
 #if UINTPTR_MAX != UINT64_MAX
 #error "fastinit needs a 64-bit machine"
 #endif
@@ -329,6 +331,11 @@ int fi_isa_runnable(int isa);
 int fi_isa_current(void);
 /* isa must be compiled and runnable. Not safe beside running kernels: import time and tests only. */
 void fi_isa_use(int isa);
+
+/* Compute some of everything under every instruction set that runs here: NULL if all bits are right, else what is wrong,
+ * written to `memory`, which has FI_CHECK_BYTES and begins on 64. It switches instruction sets: not beside other calls. */
+#define FI_CHECK_BYTES ((size_t)1 << 19)
+const char *fi_check(void *memory);
 
 /* Scalar functions behind the laws, exposed for tests; see special.c. */
 double fi_exp(double x);
