@@ -1,5 +1,6 @@
 """Build of the compiled module: common C once, each instruction set's kernels with its own flags."""
 
+import hashlib
 import os
 import platform
 import signal
@@ -8,9 +9,12 @@ import sys
 from glob import glob
 from pathlib import Path
 
+import Cython
 from Cython.Build import cythonize
 from setuptools import Extension, setup
+from setuptools.command.build import build
 from setuptools.command.build_ext import build_ext
+from setuptools.command.build_py import build_py
 from setuptools.errors import CompileError
 
 CSRC = "src/fastinit/csrc"
@@ -68,6 +72,10 @@ class BuildKernels(build_ext):
     def build_extension(self, ext):
         ext.define_macros.append(("FASTINIT_VERSION", f'"{self.distribution.get_version()}"'))
         flags = [*FLAGS, *filter(self.is_known, FLAGS_OF_SOME), *SANITIZER_FLAGS]
+        module, build_name = Path(self.get_ext_fullpath(ext.name)), self.name_of_build(flags)
+        if module.exists() and build_name.encode() in module.read_bytes():
+            return
+        ext.define_macros.append(("FASTINIT_BUILD", f'"{build_name}"'))
         ext.extra_compile_args = [*flags, "-Wno-unused-parameter"]
         ext.extra_link_args = flags
         try:
@@ -86,7 +94,35 @@ class BuildKernels(build_ext):
                 "fastinit: its kernels could not be compiled. Building from source needs a C compiler, gcc or "
                 f"clang, and Python's headers (on Debian: apt install gcc python3-dev). The compiler said: {error}"
             )
-        self.check(Path(self.get_ext_fullpath(ext.name)))
+        self.check(module)
+
+    def finalize_options(self):
+        super().finalize_options()
+        self.force = True  # the times of files say nothing of flags; and a module may lie here that is newer
+
+    def name_of_build(self, flags):
+        """A name that the module carries, of everything that it is made from: the same name, the same module."""
+        made_from = [CSRC + "/**/*.[ch]", "src/fastinit/*.p[yx][xdi]", "setup.py"]
+        digest = hashlib.sha256()
+        for path in sorted(path for pattern in made_from for path in glob(pattern, recursive=True)):
+            digest.update(f"{path} {os.path.getsize(path)} ".encode() + Path(path).read_bytes())
+        commands = [self.compiler.compiler_so, self.compiler.linker_so, flags]
+        told = [
+            commands,
+            self.compiler_version(),
+            Cython.__version__,
+            sys.version,
+            self.distribution.get_version(),
+            self.include_dirs,
+        ]
+        digest.update(repr(told).encode())
+        return f"fastinit-build-{digest.hexdigest()}"
+
+    def compiler_version(self):
+        try:
+            return subprocess.run([*self.compiler.compiler_so, "--version"], capture_output=True, check=False).stdout
+        except OSError:
+            return None
 
     def is_known(self, flag):
         """Whether this compiler takes the flag, beside the user's."""
@@ -119,6 +155,33 @@ class BuildKernels(build_ext):
             )
 
 
+class Build(build):
+    """Keep what is built with sanitizers in a folder of its own."""
+
+    def initialize_options(self):
+        super().initialize_options()
+        if SANITIZE:
+            self.build_base = f"build/sanitized-{SANITIZE.replace(',', '-')}"
+
+
+class BuildPython(build_py):
+    """Copy all modules, and leave none behind from builds before."""
+
+    def finalize_options(self):
+        super().finalize_options()
+        self.force = True
+
+    def run(self):
+        super().run()
+        if getattr(self, "editable_mode", False):
+            return
+        wanted = {*self.get_outputs(include_bytecode=False), *self.get_finalized_command("build_ext").get_outputs()}
+        wanted = {Path(path).resolve() for path in wanted}
+        for path in Path(self.build_lib, "fastinit").rglob("*"):
+            if path.is_file() and path.resolve() not in wanted:
+                path.unlink()
+
+
 if not (X86_64 or AARCH64) or sys.maxsize < 2**32 or sys.byteorder != "little" or sys.platform == "win32":
     sys.exit(f"fastinit: builds on 64-bit x86 and Arm under Linux and macOS. This is {MACHINE} under {sys.platform}.")
 
@@ -129,7 +192,14 @@ extension = Extension(
     depends=sorted(glob(f"{CSRC}/**/*.h", recursive=True)),
     include_dirs=[CSRC],
 )
+# Cython looks at the times of its sources alone.
+generated = Path("src/fastinit/_kernels.c")
+by_another = generated.exists() and f"Cython {Cython.__version__} " not in generated.open().readline()
 setup(
-    ext_modules=cythonize([extension], compiler_directives={"language_level": 3, "freethreading_compatible": True}),
-    cmdclass={"build_ext": BuildKernels},
+    ext_modules=cythonize(
+        [extension],
+        compiler_directives={"language_level": 3, "freethreading_compatible": True},
+        force=True if by_another else None,
+    ),
+    cmdclass={"build": Build, "build_py": BuildPython, "build_ext": BuildKernels},
 )

@@ -1,6 +1,6 @@
 """Initialize neural networks on the CPU: fast, and with the same bits on every machine."""
 
-from . import schemes
+from . import runtime, schemes  # noqa: F401  runtime comes first: it says so if nothing is compiled
 from .forward import MLP, activate, dense
 from .initializers import (
     constant,

@@ -4,14 +4,20 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable
+import sys
+from importlib.util import find_spec
 from typing import Any
 
 try:
     from . import _kernels
 except ImportError as error:
-    raise ImportError(
-        "fastinit's compiled kernels cannot be imported; install the package (pip install .) for this Python"
-    ) from error
+    # Where there is no such module, Python speaks of a circular import.
+    if find_spec("fastinit._kernels") is None:
+        raise ImportError(
+            f"fastinit's kernels are not compiled for this Python, {sys.implementation.cache_tag} on {sys.platform}: "
+            "run `pip install .`, or `pip install -e .` to work in the source tree"
+        ) from None
+    raise ImportError(f"fastinit's compiled kernels cannot be loaded: {error}") from error
 from ._cpus import usable_cpus
 
 __version__: str = _kernels.VERSION

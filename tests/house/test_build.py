@@ -7,6 +7,7 @@ import os
 import shutil
 import subprocess
 import sys
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
@@ -135,18 +136,35 @@ def test_a_library_that_changes_the_process_is_found_out(tmp_path: Path) -> None
 
 
 def built(folder: Path, **environment: str) -> tuple[Path, subprocess.CompletedProcess[str]]:
-    """A copy of the tree, and what building and installing it beside itself said."""
+    """What building a copy of the tree makes for an installation, and what it said; the next build finds it there."""
+    for name, least in (("setuptools", "77"), ("Cython", "3.1")):  # [build-system] in pyproject.toml
+        try:
+            found = version(name)
+        except PackageNotFoundError:
+            found = "0"
+        if [int(n) for n in found.split(".")[:2]] < [int(n) for n in least.split(".")]:
+            pytest.skip(f"building needs {name} {least}; `pip install .` would fetch it")
     tree = folder / "tree"
-    left_out = shutil.ignore_patterns("build", ".git", "*.so", "*.egg-info", "__pycache__", "docs", "benchmarks")
+    left_out = shutil.ignore_patterns(
+        "build", ".git", "*.so", "*.egg-info", "__pycache__", "docs", "benchmarks", "tests"
+    )
     if not tree.exists():
         shutil.copytree(ROOT, tree, ignore=left_out)
-    target = folder / "installed"
-    shutil.rmtree(target, ignore_errors=True)
-    command = [sys.executable, "-m", "pip", "install", "-v", "--no-deps", "--target", str(target), "."]
     done = subprocess.run(
-        command, cwd=tree, env={**os.environ, **environment}, capture_output=True, text=True, check=False
+        [sys.executable, "setup.py", "build"],
+        cwd=tree,
+        env={**os.environ, **environment},
+        capture_output=True,
+        text=True,
+        check=False,
     )
-    return target, done
+    sanitize = environment.get("FASTINIT_SANITIZE")
+    (library,) = (
+        (tree / "build" / (f"sanitized-{sanitize}" if sanitize else "")).glob("lib*")
+        if not done.returncode
+        else (tree,)
+    )
+    return library, done
 
 
 DRAW = (
@@ -179,3 +197,97 @@ def test_a_build_with_any_flags_is_right(tmp_path: Path, compiler: str, flags: s
     target, done = built(tmp_path, CC=compiler, CFLAGS=flags, LDFLAGS=flags)
     assert done.returncode == 0, done.stdout + done.stderr
     assert drawn(target) == drawn(None)
+
+
+# Plays a compiler: what it makes is a list of what it was called with.
+FAKE_COMPILER = """#!{python}
+import pathlib, sys
+arguments = sys.argv[1:]
+if "-o" in arguments:
+    target = arguments[arguments.index("-o") + 1]
+    inputs = [a for a in arguments if a.endswith(".o") and a != target]
+    parts = [" ".join(arguments), *(pathlib.Path(a).read_text() for a in inputs)]
+    pathlib.Path(target).write_text("\\n".join(parts))
+"""
+
+
+class Tree:
+    """A copy of the source tree that is built, again and again, by a compiler that only takes notes."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.compiler = folder / "compiler"
+        self.compiler.write_text(FAKE_COMPILER.format(python=sys.executable))
+        self.compiler.chmod(0o755)
+
+    def build(self, **environment: str) -> tuple[set[str], str]:
+        """The names of the files to install, and what the compiler noted."""
+        target, done = built(self.folder, CC=str(self.compiler), **environment)
+        assert done.returncode == 0, done.stdout + done.stderr
+        (module,) = (target / "fastinit").glob("_kernels*.so")
+        names = {path.name for path in (target / "fastinit").rglob("*") if "__pycache__" not in path.parts}
+        return names, module.read_text()
+
+
+@pytest.mark.slow
+def test_nothing_stale_is_built(tmp_path: Path) -> None:
+    tree = Tree(tmp_path)
+    clean = {"CFLAGS": "", "LDFLAGS": "", "FASTINIT_SANITIZE": ""}
+    _, first = tree.build(**clean)
+    names, again = tree.build(**clean)
+    assert again == first
+
+    # flags, of the compiler and of the sanitizers
+    _, flagged = tree.build(**{**clean, "CFLAGS": "-O1 -DHERE"})
+    assert "-DHERE" in flagged
+    _, sanitized = tree.build(**{**clean, "FASTINIT_SANITIZE": "undefined"})
+    assert "-fsanitize=undefined" in sanitized
+    assert "-DHERE" not in sanitized
+    _, plain = tree.build(**clean)
+    assert plain == first
+
+    # a header, a kernel's source and a part of the compiled face; whatever the times of their files
+    for name in ("csrc/work.h", "csrc/isa/scalar.c", "_dense.pxi"):
+        path = tmp_path / "tree/src/fastinit" / name
+        before, status = path.read_text(), path.stat()
+        path.write_text(before + "\n")
+        os.utime(path, (status.st_atime, status.st_mtime))
+        assert tree.build(**clean)[1] != first
+        path.write_text(before)
+    assert tree.build(**clean)[1] == first
+
+    # a module that was there and is gone, and one that changed without getting newer
+    extra = tmp_path / "tree/src/fastinit/_gone.py"
+    extra.write_text("here = 1\n")
+    assert tree.build(**clean)[0] == names | {"_gone.py"}
+    extra.unlink()
+    assert tree.build(**clean)[0] == names
+
+
+@pytest.mark.slow
+def test_the_flags_of_setup_come_last(tmp_path: Path) -> None:
+    _, notes = Tree(tmp_path).build(CFLAGS="-Ofast -DCFLAGS_ARE_HERE", LDFLAGS="-ffast-math", FASTINIT_SANITIZE="")
+    lines = [line for line in notes.splitlines() if " -o " in line]
+    assert len(lines) > 10
+    for line in lines:
+        assert "CFLAGS_ARE_HERE" in line
+        for relaxing, exact in (("-Ofast", "-O3"), ("-ffast-math", "-fno-fast-math")):
+            assert line.rfind(f" {relaxing}") < line.rfind(f" {exact}")
+
+
+@pytest.mark.parametrize("module", ["fastinit", "fastinit.keys", "fastinit.schemes", "fastinit.dense"])
+def test_a_tree_that_is_not_built_says_so(tmp_path: Path, module: str) -> None:
+    shutil.copytree(ROOT / "src/fastinit", tmp_path / "fastinit", ignore=shutil.ignore_patterns("*.so", "csrc"))
+    environment = {**os.environ, "PYTHONPATH": str(tmp_path)}
+    command = [sys.executable, "-c", f"import {module}"]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    last = done.stderr.strip().splitlines()[-1]
+    assert last.startswith("ImportError: fastinit's kernels are not compiled for this Python")
+    assert "pip install ." in last
+    assert "circular" not in done.stderr
+    # One that cannot be loaded is something else.
+    (tmp_path / "fastinit" / Path(_kernels.__file__).name).write_bytes(b"")
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    assert (
+        done.stderr.strip().splitlines()[-1].startswith("ImportError: fastinit's compiled kernels cannot be loaded: ")
+    )

@@ -187,6 +187,11 @@ static uint64_t check_orthogonal(fi_dtype dtype, unsigned char *memory)
     return h;
 }
 
+/* What setup.py recognizes the module by that it made of the same sources with the same flags. */
+#ifdef FASTINIT_BUILD
+__attribute__((visibility("default"))) const char fi_build[] = FASTINIT_BUILD;
+#endif
+
 __attribute__((visibility("default"))) const char *fi_check(void *memory)
 {
     static uint64_t (*const checks[KINDS])(fi_dtype, unsigned char *) = {check_laws, check_activations, check_products,
