@@ -73,7 +73,9 @@ cdef extern from "fastinit.h" nogil:
     bint fi_apart(const fi_array *a, const fi_array *b) noexcept
     bint fi_has_shape(const fi_array *a, const fi_shape *shape) noexcept
 
-    void fi_fill(fi_job *jobs, int64_t count, int threads) noexcept
+    # 1 if what it asks set an exception
+    void fi_ask_with(int (*asked)() noexcept nogil) noexcept
+    int fi_fill(fi_job *jobs, int64_t count, int threads) except 1 nogil
     size_t fi_itemsize(fi_dtype dtype) noexcept
 
     ctypedef enum fi_activation:
@@ -98,10 +100,10 @@ cdef extern from "fastinit.h" nogil:
         FI_LOG_SOFTMAX
         FI_ACTIVATION_COUNT
 
-    void fi_activate(fi_dtype dtype, fi_activation kind, double parameter, const void *x, void *out, int64_t rows,
-                     int64_t columns, int threads) noexcept
-    void fi_activate_scattered(fi_dtype dtype, fi_activation kind, double parameter, const fi_scattered *x, void *out,
-                               int threads) noexcept
+    int fi_activate(fi_dtype dtype, fi_activation kind, double parameter, const void *x, void *out, int64_t rows,
+                    int64_t columns, int threads) except 1 nogil
+    int fi_activate_scattered(fi_dtype dtype, fi_activation kind, double parameter, const fi_scattered *x, void *out,
+                               int threads) except 1 nogil
     bint fi_lay_out_activation(const fi_array *x, fi_scattered *scattered) noexcept
 
     ctypedef struct fi_dense_job:
@@ -121,7 +123,7 @@ cdef extern from "fastinit.h" nogil:
         size_t workspace
 
     void fi_plan_dense(const fi_dense_job *job, int threads, fi_dense_plan *plan) noexcept
-    void fi_dense(const fi_dense_job *job, const fi_dense_plan *plan, void *workspace) noexcept nogil
+    int fi_dense(const fi_dense_job *job, const fi_dense_plan *plan, void *workspace) except 1 nogil
 
     ctypedef struct fi_layer:
         int64_t depth, columns
@@ -146,7 +148,7 @@ cdef extern from "fastinit.h" nogil:
         size_t workspace
 
     void fi_plan_network(const fi_network_job *job, int threads, fi_network_plan *plan) noexcept
-    void fi_network(const fi_network_job *job, const fi_network_plan *plan, void *workspace) noexcept nogil
+    int fi_network(const fi_network_job *job, const fi_network_plan *plan, void *workspace) except 1 nogil
     int FI_PACKED_SLACK
     int fi_strip(fi_dtype dtype) noexcept
     int64_t fi_packed_size(int64_t depth, int64_t columns) noexcept
@@ -173,8 +175,8 @@ cdef extern from "fastinit.h" nogil:
         int64_t column_step
 
     size_t fi_orthogonal_workspace(const fi_orthogonal_job *job, int threads) noexcept
-    void fi_orthogonal(const fi_orthogonal_job *job, void *workspace, int threads) noexcept
-    void fi_narrow(fi_dtype source_dtype, const void *x, fi_dtype to, void *out, int64_t count) noexcept
+    int fi_orthogonal(const fi_orthogonal_job *job, void *workspace, int threads) except 1 nogil
+    int fi_narrow(fi_dtype source_dtype, const void *x, fi_dtype to, void *out, int64_t count) except 1 nogil
 
     int fi_workers() noexcept
 

@@ -1,10 +1,14 @@
 """The compiled face of fastinit: it guards memory, makes one C call and decides nothing else."""
 
 from cpython.buffer cimport PyBUF_C_CONTIGUOUS, PyBUF_SIMPLE, PyBUF_WRITABLE, PyBuffer_Release, PyObject_GetBuffer
+from cpython.exc cimport PyErr_SetString
 from cpython.mem cimport PyMem_Calloc, PyMem_Free, PyMem_RawFree, PyMem_RawMalloc
 from libc.string cimport memcpy, memmove
 
 import numpy as np
+
+import os
+import threading
 
 
 VERSION = FASTINIT_VERSION.decode()
@@ -119,6 +123,42 @@ cdef bint is_plain(value):
                 return False
         return True
     return value is None or type(value) in (int, str, type) or isinstance(value, _dtype_class)
+
+
+# ---- signals ----
+
+# Python serves signals in its main thread alone, between its own instructions; a long call asks for it.
+
+cdef extern from "Python.h":
+    int PyErr_CheckSignals() noexcept
+    unsigned long PyThread_get_thread_ident() noexcept nogil
+
+cdef unsigned long main_thread = 0
+
+
+def _find_main_thread():
+    global main_thread
+    main_thread = threading.main_thread().ident
+
+
+cdef int signal_raised() noexcept nogil:
+    """Run the handlers of signals that have come; 1 if one of them raised an exception, which is set then."""
+    if PyThread_get_thread_ident() != main_thread:
+        return 0
+    with gil:
+        process = os.getpid()
+        if PyErr_CheckSignals():
+            return 1
+        if os.getpid() != process:
+            PyErr_SetString(RuntimeError, b"a signal's handler forked in the middle of a call, which ends in the child")
+            return 1
+        return 0
+
+
+_find_main_thread()
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_find_main_thread)
+fi_ask_with(signal_raised)
 
 
 # Handing the interpreter's lock over takes some microseconds when another thread waits for it. Shorter calls keep it:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
 import sys
+from collections.abc import Iterable
 from importlib.util import find_spec
 from typing import Any
 

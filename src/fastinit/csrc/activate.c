@@ -32,7 +32,7 @@ static void do_piece(void *context, int64_t piece)
     fpmode_leave(before);
 }
 
-static void activate_rows(fi_dtype dtype, fi_activation kind, double parameter, const void *x, const fi_scattered *from,
+static int activate_rows(fi_dtype dtype, fi_activation kind, double parameter, const void *x, const fi_scattered *from,
                           void *out, int64_t rows, int64_t columns, int threads)
 {
     const int by_rows = works_on_rows(kind);
@@ -46,7 +46,7 @@ static void activate_rows(fi_dtype dtype, fi_activation kind, double parameter, 
                       PIECE,
                       PIECE};
     if (job.count == 0)
-        return;
+        return 0;
     if (by_rows) {
         job.unit = columns;
         job.piece = columns < PIECE ? PIECE / columns * columns : columns;
@@ -55,17 +55,17 @@ static void activate_rows(fi_dtype dtype, fi_activation kind, double parameter, 
         job.piece = fi_gathered_rows(columns, PIECE) * columns;
         job.unit = by_rows ? columns : job.piece;
     }
-    pool_run(do_piece, &job, (job.count + job.piece - 1) / job.piece, threads);
+    return pool_run(do_piece, &job, (job.count + job.piece - 1) / job.piece, threads);
 }
 
-void fi_activate(fi_dtype dtype, fi_activation kind, double parameter, const void *x, void *out, int64_t rows,
+int fi_activate(fi_dtype dtype, fi_activation kind, double parameter, const void *x, void *out, int64_t rows,
                  int64_t columns, int threads)
 {
-    activate_rows(dtype, kind, parameter, x, 0, out, rows, columns, threads);
+    return activate_rows(dtype, kind, parameter, x, 0, out, rows, columns, threads);
 }
 
-void fi_activate_scattered(fi_dtype dtype, fi_activation kind, double parameter, const fi_scattered *x, void *out,
+int fi_activate_scattered(fi_dtype dtype, fi_activation kind, double parameter, const fi_scattered *x, void *out,
                            int threads)
 {
-    activate_rows(dtype, kind, parameter, out, x, out, x->elements / x->columns, x->columns, threads);
+    return activate_rows(dtype, kind, parameter, out, x, out, x->elements / x->columns, x->columns, threads);
 }

@@ -196,21 +196,23 @@ static void dense_piece(void *context, int64_t piece)
             kernels->product[job->dtype](&product);
         }
         k += product.depth;
-    } while (k < job->depth);
+    } while (k < job->depth && !fi_stop_asked());
 
     fpmode_leave(before);
     if (slot >= 0)
         slots_give(&task->slots, slot);
 }
 
-static void run(const fi_dense_job *job, const fi_dense_plan *plan, void *workspace)
+static int run(const fi_dense_job *job, const fi_dense_plan *plan, void *workspace)
 {
     dense_task task = {.job = job, .plan = plan};
     slots_make(&task.slots, workspace, plan->slot, plan->threads);
-    pool_run(dense_piece, &task, plan->items * plan->row_chunks * plan->column_chunks, plan->threads);
-    if (works_on_rows(job->activation))
-        fi_activate(job->dtype, job->activation, job->parameter, job->out, job->out, plan->items * job->rows, job->columns,
-                    plan->threads);
+    if (pool_run(dense_piece, &task, plan->items * plan->row_chunks * plan->column_chunks, plan->threads))
+        return 1;
+    if (!works_on_rows(job->activation))
+        return 0;
+    return fi_activate(job->dtype, job->activation, job->parameter, job->out, job->out, plan->items * job->rows,
+                       job->columns, plan->threads);
 }
 
 /* What several threads gather, so many elements in a piece. */
@@ -228,51 +230,50 @@ static void gather_piece(void *context, int64_t piece)
               job->to + start * job->from->itemsize);
 }
 
-static void gather(const fi_scattered *from, int64_t first, int64_t count, void *to, int threads)
+/* 1 if the call is to stop. */
+static int gather(const fi_scattered *from, int64_t first, int64_t count, void *to, int threads)
 {
     gathering job = {from, first, count, fi_gathered_rows(from->columns, GATHERED) * from->columns, to};
-    pool_run(gather_piece, &job, chunks(count, job.piece), threads);
+    return pool_run(gather_piece, &job, chunks(count, job.piece), threads);
 }
 
-static void run_gathered(const fi_dense_job *job, const fi_dense_plan *plan, unsigned char *workspace)
+static int run_gathered(const fi_dense_job *job, const fi_dense_plan *plan, unsigned char *workspace)
 {
     fi_dense_job whole = *job;
     if (plan->weight_bytes) {
-        gather(&job->weight_from, 0, job->weight_from.elements, workspace, plan->threads);
+        if (gather(&job->weight_from, 0, job->weight_from.elements, workspace, plan->threads))
+            return 1;
         whole.weight = workspace;
         workspace += plan->weight_bytes;
     }
     if (plan->bias_bytes) {
-        gather(&job->bias_from, 0, job->bias_from.elements, workspace, plan->threads);
+        if (gather(&job->bias_from, 0, job->bias_from.elements, workspace, plan->threads))
+            return 1;
         whole.bias = workspace;
         workspace += plan->bias_bytes;
     }
-    if (!plan->x_bytes) {
-        run(&whole, plan, workspace);
-        return;
-    }
+    if (!plan->x_bytes)
+        return run(&whole, plan, workspace);
     void *const x = workspace, *const slots = workspace + plan->x_bytes;
     const int64_t steps = outermost(job), step = job->x_from.elements / steps;
     if (plan->part == steps) {
-        gather(&job->x_from, 0, job->x_from.elements, x, plan->threads);
         whole.x = x;
-        run(&whole, plan, slots);
-        return;
+        return gather(&job->x_from, 0, job->x_from.elements, x, plan->threads) || run(&whole, plan, slots);
     }
     for (int64_t first = 0; first < steps; first += plan->part) {
         const int64_t count = least(plan->part, steps - first);
         const fi_dense_job part = part_of(&whole, first, count, x);
         fi_dense_plan division;
         divide(&part, plan->most_threads, &division);
-        gather(&job->x_from, first * step, count * step, x, division.threads);
-        run(&part, &division, slots);
+        if (gather(&job->x_from, first * step, count * step, x, division.threads) || run(&part, &division, slots))
+            return 1;
     }
+    return 0;
 }
 
-void fi_dense(const fi_dense_job *job, const fi_dense_plan *plan, void *workspace)
+int fi_dense(const fi_dense_job *job, const fi_dense_plan *plan, void *workspace)
 {
     if (plan->x_bytes + plan->weight_bytes + plan->bias_bytes == 0)
-        run(job, plan, workspace);
-    else
-        run_gathered(job, plan, workspace);
+        return run(job, plan, workspace);
+    return run_gathered(job, plan, workspace);
 }

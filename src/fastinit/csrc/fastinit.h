@@ -158,8 +158,13 @@ void fi_gather(const fi_scattered *from, int64_t first, int64_t count, void *to)
 /* Rows that are well gathered in one piece of about so many elements. */
 int64_t fi_gathered_rows(int64_t columns, int64_t elements);
 
+/* What all calls below that take threads, and fi_narrow, ask about every 50 ms, if they take so long: whether to stop.
+ * The calling thread asks. A call that stops returns 1 and has written some of its output; others return 0. NULL, as it
+ * is first, for nobody. To be set when no call runs. */
+void fi_ask_with(int (*asked)(void));
+
 /* Do all the jobs on at most so many threads. The values do not depend on it. */
-void fi_fill(fi_job *jobs, int64_t count, int threads);
+int fi_fill(fi_job *jobs, int64_t count, int threads);
 
 /* A batch of matrices with orthonormal columns, rows >= columns > 0; of complex numbers, unitary ones. Element
  * (r, c) of number i of those asked for is written to out[i * matrix_step + r * row_step + c * column_step],
@@ -179,10 +184,10 @@ typedef struct {
 /* The values depend neither on the threads nor on the part that is asked for. The workspace has so many
  * bytes, for as many threads, and begins on any boundary. */
 size_t fi_orthogonal_workspace(const fi_orthogonal_job *job, int threads);
-void fi_orthogonal(const fi_orthogonal_job *job, void *workspace, int threads);
+int fi_orthogonal(const fi_orthogonal_job *job, void *workspace, int threads);
 
 /* out[i] = x[i] rounded to nearest: float64 to float32, float32 to a dtype of 16 bits. */
-void fi_narrow(fi_dtype from, const void *x, fi_dtype to, void *out, int64_t count);
+int fi_narrow(fi_dtype from, const void *x, fi_dtype to, void *out, int64_t count);
 
 /* What follows a matrix product, or stands alone: kernels/activation.h holds the formulas. */
 typedef enum {
@@ -210,10 +215,10 @@ typedef enum {
 
 /* out[i] = f(x[i]) of rows * columns floats or doubles, on at most so many threads. `out` is x or apart from it.
  * The parameter is rounded to the dtype; activations without one ignore it. */
-void fi_activate(fi_dtype dtype, fi_activation kind, double parameter, const void *x, void *out, int64_t rows,
+int fi_activate(fi_dtype dtype, fi_activation kind, double parameter, const void *x, void *out, int64_t rows,
                  int64_t columns, int threads);
 /* The same for x that is not contiguous, and apart from `out`. */
-void fi_activate_scattered(fi_dtype dtype, fi_activation kind, double parameter, const fi_scattered *x, void *out,
+int fi_activate_scattered(fi_dtype dtype, fi_activation kind, double parameter, const fi_scattered *x, void *out,
                            int threads);
 /* An x that has to be gathered first, and is not empty; false if it is contiguous and aligned. */
 int fi_lay_out_activation(const fi_array *x, fi_scattered *from);
@@ -260,7 +265,7 @@ typedef struct {
 } fi_dense_plan;
 
 void fi_plan_dense(const fi_dense_job *job, int threads, fi_dense_plan *plan);
-void fi_dense(const fi_dense_job *job, const fi_dense_plan *plan, void *workspace);
+int fi_dense(const fi_dense_job *job, const fi_dense_plan *plan, void *workspace);
 
 /* One layer of a network: weights in packed strips (fi_pack), one set for every item of a population, or one
  * for all where the distance to the next item's is 0. */
@@ -300,7 +305,7 @@ typedef struct {
 } fi_network_plan;
 
 void fi_plan_network(const fi_network_job *job, int threads, fi_network_plan *plan);
-void fi_network(const fi_network_job *job, const fi_network_plan *plan, void *workspace);
+int fi_network(const fi_network_job *job, const fi_network_plan *plan, void *workspace);
 
 /* Elements from one packed matrix to the next. Behind the last one there is room for FI_PACKED_SLACK more. */
 int64_t fi_packed_size(int64_t depth, int64_t columns);

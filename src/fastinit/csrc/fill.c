@@ -91,7 +91,7 @@ static void do_piece_of_any(void *context, int64_t piece)
     fpmode_leave(before);
 }
 
-void fi_fill(fi_job *jobs, int64_t count, int threads)
+int fi_fill(fi_job *jobs, int64_t count, int threads)
 {
     int64_t pieces = 0;
     for (int64_t i = 0; i < count; i++) {
@@ -104,9 +104,10 @@ void fi_fill(fi_job *jobs, int64_t count, int threads)
                                           : (job->runs + job->runs_per_piece - 1) / job->runs_per_piece;
     }
     job_list list = {jobs, count};
-    pool_run(do_piece_of_any, &list, pieces, threads);
+    return pool_run(do_piece_of_any, &list, pieces, threads);
 }
 
+void fi_ask_with(int (*asked)(void)) { pool_ask_with(asked); }
 int fi_workers(void) { return pool_workers(); }
 
 float fi_scalar_fma32(float a, float b, float c) { return fma_exact32(a, b, c); }

@@ -87,7 +87,7 @@ static void run_item(const fi_network_job *job, const fi_network_plan *plan, int
         product.activate = kernels->activate[layer->activation][job->dtype];
         product.parameter = layer->parameter;
         kernels->product[job->dtype](&product);
-        for (int64_t r = 0; on_rows && r < product.rows; r++) {
+        for (int64_t r = 0; on_rows && r < product.rows && !fi_stop_asked(); r++) {
             void *const values = at(product.out, r * layer->columns, itemsize);
             product.activate(layer->parameter, values, values, (size_t)layer->columns);
         }
@@ -108,7 +108,7 @@ static void network_piece(void *context, int64_t piece)
     const int64_t depth = job->layers[0].depth, rows = least(job->rows - row, plan->row_chunk);
     const fpmode before = fpmode_enter();
 
-    for (int64_t item = first; item < last; item++) {
+    for (int64_t item = first; item < last && (item == first || !fi_stop_asked()); item++) {
         const void *x;
         if (job->x_from.elements) {
             unsigned char *const gathered = buffers + 2 * plan->between;
@@ -125,9 +125,9 @@ static void network_piece(void *context, int64_t piece)
         slots_give(&task->slots, slot);
 }
 
-void fi_network(const fi_network_job *job, const fi_network_plan *plan, void *workspace)
+int fi_network(const fi_network_job *job, const fi_network_plan *plan, void *workspace)
 {
     network_task task = {.job = job, .plan = plan};
     slots_make(&task.slots, workspace, plan->slot, plan->threads);
-    pool_run(network_piece, &task, plan->pieces, plan->threads);
+    return pool_run(network_piece, &task, plan->pieces, plan->threads);
 }

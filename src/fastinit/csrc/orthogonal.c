@@ -94,9 +94,9 @@ static void do_matrix(run *r, int64_t piece, unsigned char *scratch)
     run one = {.job = r->job, .kernels = r->kernels, .pieces = r->pieces};
     one.matrix = describe(r->job, r->job->first_matrix + piece);
     scratch += place(&one.matrix, scratch);
-    for (int64_t i = 0; i < r->panels; i++)
+    for (int64_t i = 0; i < r->panels && !fi_stop_asked(); i++)
         do_panel(&one, i, scratch);
-    for (int64_t i = 0; i < r->pieces; i++)
+    for (int64_t i = 0; i < r->pieces && !fi_stop_asked(); i++)
         do_strips(&one, i, scratch);
 }
 
@@ -113,27 +113,45 @@ static void panel_task(void *context, int64_t piece) { with_scratch(context, pie
 static void strips_task(void *context, int64_t piece) { with_scratch(context, piece, do_strips); }
 static void matrix_task(void *context, int64_t piece) { with_scratch(context, piece, do_matrix); }
 
-void fi_orthogonal(const fi_orthogonal_job *job, void *workspace, int threads)
+int fi_orthogonal(const fi_orthogonal_job *job, void *workspace, int threads)
 {
     run r;
     unsigned char *from = (unsigned char *)workspace + (LINE - (uintptr_t)workspace % LINE) % LINE;
     prepare(&r, job, threads);
     slots_make(&r.scratch, from + r.matrix_bytes, r.scratch_bytes, r.threads);
     if (r.whole) {
-        pool_run(matrix_task, &r, job->matrices, r.threads);
-        return;
+        return pool_run(matrix_task, &r, job->matrices, r.threads);
     }
     for (int64_t i = 0; i < job->matrices; i++) {
         r.matrix = describe(job, job->first_matrix + i);
         place(&r.matrix, from);
-        pool_run(panel_task, &r, r.panels, r.threads);
-        pool_run(strips_task, &r, r.pieces, r.threads);
+        if (pool_run(panel_task, &r, r.panels, r.threads) || pool_run(strips_task, &r, r.pieces, r.threads))
+            return 1;
     }
+    return 0;
 }
 
-void fi_narrow(fi_dtype from, const void *x, fi_dtype to, void *out, int64_t count)
+#define NARROW_PIECE 65536
+
+typedef struct {
+    fi_dtype from, to;
+    const void *x;
+    void *out;
+    int64_t count;
+} narrowing;
+
+static void narrow_piece(void *context, int64_t piece)
 {
+    const narrowing *job = context;
+    const int64_t first = piece * NARROW_PIECE;
     const fpmode before = fpmode_enter();
-    fi_current_kernels()->narrow(from, x, to, out, count);
+    fi_current_kernels()->narrow(job->from, at(job->x, first, fi_itemsize(job->from)), job->to,
+                                 at(job->out, first, fi_itemsize(job->to)), least(job->count - first, NARROW_PIECE));
     fpmode_leave(before);
+}
+
+int fi_narrow(fi_dtype from, const void *x, fi_dtype to, void *out, int64_t count)
+{
+    narrowing job = {from, to, x, out, count};
+    return pool_run(narrow_piece, &job, chunks(count, NARROW_PIECE), 1);
 }

@@ -2,8 +2,13 @@
  *
  * One task runs at a time. A caller that finds the pool taken does its task alone, which is never slower
  * than waiting for threads that are busy anyway. A forked child starts with an empty pool of its own.
+ *
+ * A call that takes long asks now and then whether it shall stop: the thread that called, between pieces and, where a
+ * piece may take long, in the midst of it. The others see the answer.
  */
 #include "pool.h"
+#include "kernels.h"
+#include "simd/fpmode.h"
 #include "stack.h"
 
 #include <pthread.h>
@@ -18,6 +23,12 @@
 #define WORKER_STACK ((size_t)256 * 1024)
 #define SPIN_NANOSECONDS 20000
 
+/* So often is asked; and so often, about, is the clock read, which takes as long as a very small piece, but at least
+ * once in so many pieces. */
+#define ASK_NANOSECONDS 50000000
+#define LOOK_NANOSECONDS 1000000
+#define MOST_PIECES_BETWEEN_LOOKS 16
+
 static struct {
     pthread_mutex_t owner; /* held by the caller whose task runs */
     pthread_mutex_t lock;  /* guards all below that is not atomic */
@@ -29,14 +40,68 @@ static struct {
     void *context;
     int64_t pieces;
     atomic_int_fast64_t next;
+    atomic_int stop;
 } pool = {.owner = PTHREAD_MUTEX_INITIALIZER,
           .lock = PTHREAD_MUTEX_INITIALIZER,
           .wake = PTHREAD_COND_INITIALIZER,
           .done = PTHREAD_COND_INITIALIZER};
 
+static int (*ask)(void); /* or NULL */
+
+/* Of a call: when it last asked and read the clock, or 0: a short call never does. */
+typedef struct {
+    int64_t asked, looked;
+    int pieces, left; /* from look to look, and until the next */
+} watch;
+#define NEW_WATCH {0, 0, 1, 1}
+
+/* What this thread works on at the moment. */
+typedef struct {
+    atomic_int *stop;
+    watch *watch; /* NULL in a worker */
+} place;
+static _Thread_local place now;
+
+static int64_t nanoseconds(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
+}
+
+void pool_ask_with(int (*asked)(void)) { ask = asked; }
+
+int fi_stop_asked(void)
+{
+    watch *const w = now.watch;
+    if (!now.stop)
+        return 0;
+    if (atomic_load_explicit(now.stop, memory_order_relaxed))
+        return 1;
+    if (!w || --w->left > 0)
+        return 0;
+    const int64_t time = nanoseconds();
+    if (w->asked == 0)
+        w->asked = w->looked = time;
+    if (time - w->looked >= LOOK_NANOSECONDS)
+        w->pieces = 1;
+    else if (w->pieces < MOST_PIECES_BETWEEN_LOOKS)
+        w->pieces *= 2;
+    w->looked = time;
+    w->left = w->pieces;
+    if (!ask || time - w->asked < ASK_NANOSECONDS)
+        return 0;
+    const fpmode mode = fpmode_enter(); /* whoever is asked may compute, and change it */
+    if (ask())
+        atomic_store(now.stop, 1);
+    fpmode_leave(mode);
+    w->looked = w->asked = nanoseconds();
+    return atomic_load(now.stop);
+}
+
 static void work(void)
 {
-    for (;;) {
+    while (!fi_stop_asked()) {
         int64_t piece = atomic_fetch_add(&pool.next, 1);
         if (piece >= pool.pieces)
             return;
@@ -47,6 +112,7 @@ static void work(void)
 static void *worker(void *unused)
 {
     (void)unused;
+    now.stop = &pool.stop;
     pthread_mutex_lock(&pool.lock);
     for (;;) {
         while (pool.tickets == 0)
@@ -101,25 +167,28 @@ static void make_workers(int wanted)
     pthread_attr_destroy(&attributes);
 }
 
-static int64_t nanoseconds(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
-}
-
 int pool_workers(void) { return atomic_load(&pool.workers); }
 
-void pool_run(pool_task *task, void *context, int64_t pieces, int threads)
+/* Without the pool; nothing is known of it here, because it may be at another caller's task. */
+static int run_alone(pool_task *task, void *context, int64_t pieces)
 {
-    int helpers = threads - 1 < MOST_WORKERS ? threads - 1 : MOST_WORKERS;
-    if (helpers > pieces - 1)
-        helpers = (int)(pieces - 1);
-    if (helpers < 1 || pthread_mutex_trylock(&pool.owner) != 0) {
-        for (int64_t piece = 0; piece < pieces; piece++)
-            task(context, piece);
-        return;
+    atomic_int stop = 0;
+    watch w = NEW_WATCH;
+    now.stop = &stop;
+    now.watch = &w;
+    for (int64_t piece = 0; piece < pieces; piece++) {
+        if (piece > 0 && fi_stop_asked())
+            break;
+        task(context, piece);
     }
+    return atomic_load(&stop);
+}
+
+static int run_together(pool_task *task, void *context, int64_t pieces, int helpers)
+{
+    watch w = NEW_WATCH;
+    now.stop = &pool.stop;
+    now.watch = &w;
     make_workers(helpers);
 
     pthread_mutex_lock(&pool.lock);
@@ -127,6 +196,7 @@ void pool_run(pool_task *task, void *context, int64_t pieces, int threads)
     pool.context = context;
     pool.pieces = pieces;
     atomic_store(&pool.next, 0);
+    atomic_store(&pool.stop, 0);
     pool.tickets = helpers < pool.workers ? helpers : pool.workers;
     for (int i = 0; i < pool.tickets; i++)
         pthread_cond_signal(&pool.wake);
@@ -146,5 +216,20 @@ void pool_run(pool_task *task, void *context, int64_t pieces, int threads)
     while (atomic_load(&pool.active) > 0)
         pthread_cond_wait(&pool.done, &pool.lock);
     pthread_mutex_unlock(&pool.lock);
+    const int stopped = atomic_load(&pool.stop);
     pthread_mutex_unlock(&pool.owner);
+    return stopped;
+}
+
+int pool_run(pool_task *task, void *context, int64_t pieces, int threads)
+{
+    int helpers = threads - 1 < MOST_WORKERS ? threads - 1 : MOST_WORKERS;
+    if (helpers > pieces - 1)
+        helpers = (int)(pieces - 1);
+    const place outer = now; /* who is asked may call, too */
+    const int stopped = helpers < 1 || pthread_mutex_trylock(&pool.owner) != 0
+                            ? run_alone(task, context, pieces)
+                            : run_together(task, context, pieces, helpers);
+    now = outer;
+    return stopped;
 }

@@ -74,7 +74,8 @@ def activate(x: np.ndarray, name: Any, out: np.ndarray | None = None, *, threads
         hard ones are those of PyTorch and Keras 3.
     out : numpy.ndarray, optional
         Where to write the result: C-contiguous, writable, of the shape and dtype of `x`. It may be `x` itself,
-        but must not overlap it otherwise.
+        but must not overlap it otherwise. A call that a signal ends (Ctrl-C: KeyboardInterrupt) has written
+        some of it.
     threads : int, optional
         The most threads to use; as many as are useful by default. The result does not depend on it.
 

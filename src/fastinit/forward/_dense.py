@@ -41,7 +41,7 @@ def dense(
         the last axis.
     out : numpy.ndarray, optional
         Where to write the result: C-contiguous, writable, of its shape and dtype, and apart from the memory of
-        the other arrays.
+        the other arrays. A call that a signal ends (Ctrl-C: KeyboardInterrupt) has written some of it.
     transpose_weight : bool
         Whether `weight` is (..., out, in), as PyTorch stores it.
     threads : int, optional

@@ -10,6 +10,7 @@ seed : None, int, Key, or numpy.random.SeedSequence, Generator or BitGenerator
     fresh entropy. A generator is advanced. Initializers without randomness ignore it.
 out : numpy.ndarray
     Filled and returned instead of a new array: C-contiguous, writable, of the right shape and dtype.
+    A call that a signal ends (Ctrl-C: KeyboardInterrupt) has written some of it.
 index : tuple of slices
     One slice with step 1 for every axis. Only this block is computed and returned, equal bit for bit to
     ``full[index]``.

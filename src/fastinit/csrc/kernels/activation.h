@@ -327,6 +327,7 @@ static inline REAL(pair) REAL(below_max)(vr x, vr max)
  * and l + 1 are added to lane l. The lanes of float64 elements carry their rounding errors along. */
 #define SUM_LANES 16
 #define SUM_VECTORS (SUM_LANES / (FI_LANES / 2))
+#define BETWEEN_STOPS ((size_t)1 << 18) /* elements of a long row: a multiple of every vector */
 #define ROW_VECTORS (SUM_LANES / REAL_LANES) /* of elements */
 
 /* The sum of exp(x - max), less one for the element at `first`. The terms go to `out` if there is one. */
@@ -340,6 +341,8 @@ static inline double REAL(row_sum)(const real *x, size_t count, real max, real *
         real buffer[SUM_LANES];
         const real *in = x + i;
         vr e[ROW_VECTORS];
+        if (i % BETWEEN_STOPS == 0 && i > 0 && fi_stop_asked())
+            break;
         if (n < SUM_LANES) {
             for (int j = 0; j < SUM_LANES; j++)
                 buffer[j] = -__builtin_inff(); /* a term of +0 */
@@ -391,7 +394,8 @@ static void REAL(activate_softmax)(double parameter, const void *from, void *to,
     real *out = to;
     (void)parameter;
     const double sum = REAL(row_sum)(x, count, REAL(row_max)(x, count), out, SIZE_MAX);
-    REAL(activate_multiply)(1 / sum, out, out, count);
+    for (size_t i = 0; i < count && (i == 0 || !fi_stop_asked()); i += BETWEEN_STOPS)
+        REAL(activate_multiply)(1 / sum, out + i, out + i, count - i < BETWEEN_STOPS ? count - i : BETWEEN_STOPS);
 }
 
 /* (x - max) - log(sum), the sum being 1 + that of all but the first maximum. Nothing cancels. */
@@ -410,6 +414,8 @@ static void REAL(activate_log_softmax)(double parameter, const void *from, void 
     const real high = (real)log_sum, more = (real)(log_sum - (double)high);
     for (size_t i = 0; i < count; i += REAL_LANES) {
         const size_t n = count - i;
+        if (i % BETWEEN_STOPS == 0 && i > 0 && fi_stop_asked())
+            break;
         real buffer[REAL_LANES];
         const real *in = x + i;
         real *target = out + i;
@@ -429,3 +435,4 @@ static void REAL(activate_log_softmax)(double parameter, const void *from, void 
 #undef SUM_LANES
 #undef SUM_VECTORS
 #undef ROW_VECTORS
+#undef BETWEEN_STOPS

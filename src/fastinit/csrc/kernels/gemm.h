@@ -252,14 +252,14 @@ static void REAL(product)(const fi_product *p)
     int64_t k = 0;
     do { /* also without any k: then the sums are +0 */
         const int64_t depth = p->depth - k < FI_BLOCK_DEPTH ? p->depth - k : FI_BLOCK_DEPTH;
-        for (int64_t from = 0; from < p->columns; from += BLOCK_COLUMNS) {
+        for (int64_t from = 0; from < p->columns && (from == 0 || !fi_stop_asked()); from += BLOCK_COLUMNS) {
             const int64_t to = p->columns - from < BLOCK_COLUMNS ? p->columns : from + BLOCK_COLUMNS;
-            for (int64_t row = 0; row < p->rows; row += BLOCK_ROWS)
+            for (int64_t row = 0; row < p->rows && (row == 0 || !fi_stop_asked()); row += BLOCK_ROWS)
                 REAL(product_block)(p, row, p->rows - row < BLOCK_ROWS ? p->rows - row : BLOCK_ROWS, from, to, k, depth,
                                     &next);
         }
         k += depth;
-    } while (k < p->depth);
+    } while (k < p->depth && !fi_stop_asked());
 }
 
 /* REAL_LANES columns that each lie in one piece become as many rows of a strip. */

@@ -108,7 +108,7 @@ static void REAL(gram)(const real *v, int64_t stride, int64_t width, int64_t res
 {
     for (int64_t left = 0; left < width; left += TILE_COLUMNS) {
         const int64_t columns = width - left < TILE_COLUMNS ? width - left : TILE_COLUMNS;
-        for (int64_t from = left & ~7; from < rest; from += DEPTH) { /* above, the columns are zero */
+        for (int64_t from = left & ~7; from < rest && !fi_stop_asked(); from += DEPTH) { /* above, the columns are zero */
             const int64_t depth = rest - from < DEPTH ? rest - from : DEPTH;
             REAL(pack_vectors)(v + left * stride + from, stride, depth, columns, strip);
             for (int64_t i = 0, rows; i < left + columns; i += rows) {
@@ -269,7 +269,7 @@ static void REAL(orthogonal_strips)(const fi_orthogonal_matrix *q, int64_t first
         const int64_t top = panel * FI_PANEL, rest = q->height - top, stride = fi_panel_stride(q->height, panel);
         const int64_t width = q->vectors - top < FI_PANEL ? q->vectors - top : FI_PANEL;
         const real *v = REAL(panel_vectors)(q, panel), *n = (real *)q->factors + panel * FI_PANEL * FI_PANEL;
-        for (int64_t left = first; left < last; left += TILE_COLUMNS) {
+        for (int64_t left = first; left < last && !fi_stop_asked(); left += TILE_COLUMNS) {
             const int64_t right = left + TILE_COLUMNS < last ? left + TILE_COLUMNS : last;
             const int64_t lowest = (right - 1) * parts, own = lowest / FI_PANEL; /* the first to do anything here */
             real *c = strips + (left - first) / TILE_COLUMNS * size + top * TILE_COLUMNS;

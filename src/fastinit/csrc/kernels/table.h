@@ -12,6 +12,10 @@
 #define FI_OPAQUE(pointer) (void)0
 #endif
 
+/* Whether the call that this thread works for shall stop. Kernels whose work has no bound ask it after about a
+ * millisecond of their best instruction set's work, and if so return at once, leaving anything. */
+int fi_stop_asked(void);
+
 /* Fill out[0 .. count) with elements first .. first + count of the flattened tensor. */
 typedef void fi_fill_run(const fi_law *law, const fi_source *source, uint64_t first, size_t count,
                          void *out);
