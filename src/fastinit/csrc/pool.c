@@ -7,7 +7,7 @@
  * piece may take long, in the midst of it. The others see the answer.
  */
 #include "pool.h"
-#include "kernels.h"
+#include "kernels/table.h"
 #include "simd/fpmode.h"
 #include "stack.h"
 
