@@ -168,6 +168,9 @@ cdef extern from "fastinit.h" nogil:
         int64_t matrices
         int64_t first_column
         int64_t last_column
+        int64_t first_row
+        int64_t last_row
+        fi_dtype dtype
         double gain
         void *out
         int64_t matrix_step

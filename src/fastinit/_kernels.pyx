@@ -234,7 +234,7 @@ def fulfil(list fills not None, list copies not None, int threads):
     cdef Py_buffer *views = <Py_buffer *>PyMem_Calloc(count + 2 * pairs + 1, sizeof(Py_buffer))
     try:
         if jobs == NULL or views == NULL:
-            raise MemoryError
+            raise MemoryError(f"{count + pairs} fills and copies cannot be described")
         for i in range(count):
             law, out, key, stream, shape, block = fills[i]
             size = describe(&jobs[i], law, key, stream, shape, block)
@@ -286,6 +286,33 @@ ACTIVATIONS = {
 }
 
 
+cdef int64_t describe_orthogonal(
+    fi_orthogonal_job *job, Law normal, tuple matrix, tuple numbers, tuple columns, tuple rows, bint complex_numbers,
+    int dtype
+) except -1:
+    """Fill in all but the source, the output and its steps; return the elements asked for."""
+    job.normal = &normal.c
+    if normal.c.dtype != FI_F32 and normal.c.dtype != FI_F64:
+        raise ValueError("orthogonal matrices are computed in float32 or float64")
+    if not 0 <= dtype <= FI_F64 or fi_itemsize(<fi_dtype>dtype) > fi_itemsize(normal.c.dtype):
+        raise ValueError(f"matrices of the law's dtype are not rounded to the dtype of code {dtype}")
+    job.dtype = <fi_dtype>dtype
+    job.complex_numbers = complex_numbers
+    job.rows, job.columns = matrix
+    job.first_matrix, job.matrices = numbers
+    job.matrices -= job.first_matrix
+    job.first_column, job.last_column = columns
+    job.first_row, job.last_row = rows
+    if not (0 < job.columns <= job.rows and 0 <= job.first_column < job.last_column <= job.columns):
+        raise ValueError(f"a matrix of {matrix} has no columns {columns}")
+    if not 0 <= job.first_row < job.last_row <= job.rows:
+        raise ValueError(f"a matrix of {matrix} has no rows {rows}")
+    job.row_step = job.last_column - job.first_column
+    job.column_step = 1
+    job.matrix_step = (job.last_row - job.first_row) * job.row_step
+    return job.matrices * job.matrix_step * (2 if complex_numbers else 1)
+
+
 def orthogonal(
     Law normal not None,
     out,
@@ -298,45 +325,40 @@ def orthogonal(
     bint complex_numbers,
     double gain,
     int threads,
+    tuple rows=None,
+    dtype=None,
 ):
-    """Write matrices `numbers` = (first, last) of a batch, their `columns` (first, last), to `out`.
+    """Write matrices `numbers` = (first, last) of a batch, their `columns` and `rows` (first, last), to `out`.
 
     A `matrix` is (rows, columns), rows >= columns > 0. `out` is a writable C-contiguous buffer of
-    (matrices, rows, columns wanted), or of (matrices, columns wanted, rows) if `wide`, of the dtype of
-    `normal`, a law of standard normals in float32 or float64; pairs of them if `complex_numbers`.
+    (matrices, rows wanted, columns wanted), or of (matrices, columns wanted, rows wanted) if `wide`, of the dtype of
+    that code; by default of the dtype of `normal`, a law of standard normals in float32 or float64; pairs of them
+    if `complex_numbers`.
     """
     cdef fi_orthogonal_job job
     cdef Py_buffer view
     cdef void *workspace = NULL
-    job.normal = &normal.c
-    if normal.c.dtype != FI_F32 and normal.c.dtype != FI_F64:
-        raise ValueError("orthogonal matrices are computed in float32 or float64")
+    cdef int code = normal.c.dtype if dtype is None else dtype
+    cdef int64_t size = describe_orthogonal(
+        &job, normal, matrix, numbers, columns, (0, matrix[0]) if rows is None else rows, complex_numbers, code
+    ) * <int64_t>fi_itemsize(<fi_dtype>code)
+    cdef size_t wanted
     job.source.key = key
     job.source.stream = stream
     job.source.words = NULL
-    job.complex_numbers = complex_numbers
     job.gain = gain
-    job.rows, job.columns = matrix
-    job.first_matrix, job.matrices = numbers
-    job.matrices -= job.first_matrix
-    job.first_column, job.last_column = columns
-    if not (0 < job.columns <= job.rows and 0 <= job.first_column < job.last_column <= job.columns):
-        raise ValueError(f"a matrix of {matrix} has no columns {columns}")
-    cdef int64_t width = job.last_column - job.first_column
-    job.matrix_step = job.rows * width
-    job.row_step = 1 if wide else width
-    job.column_step = job.rows if wide else 1
-    cdef int64_t size = job.matrices * job.matrix_step * <int64_t>fi_itemsize(normal.c.dtype)
-    if complex_numbers:
-        size *= 2
+    if wide:
+        job.row_step = 1
+        job.column_step = job.last_row - job.first_row
     PyObject_GetBuffer(out, &view, PyBUF_WRITABLE | PyBUF_C_CONTIGUOUS)
     try:
         if view.len != size or job.matrices < 0:
             raise ValueError(f"`out` has {view.len} bytes, the matrices {size}")
         job.out = view.buf
-        workspace = PyMem_RawMalloc(fi_orthogonal_workspace(&job, threads))
+        wanted = fi_orthogonal_workspace(&job, threads)
+        workspace = PyMem_RawMalloc(wanted)
         if workspace == NULL:
-            raise MemoryError
+            raise MemoryError(f"{wanted} bytes of workspace cannot be had")
         if <double>job.rows * job.columns * job.last_column * job.matrices < GIL_PRODUCTS:
             fi_orthogonal(&job, workspace, threads)
         else:
@@ -347,8 +369,17 @@ def orthogonal(
         PyBuffer_Release(&view)
 
 
+def orthogonal_workspace(
+    Law normal not None, tuple matrix not None, tuple numbers not None, tuple columns not None, bint pairs, int threads
+):
+    """For tests: the bytes of workspace that `orthogonal` takes, in `normal`'s dtype or rounded to another."""
+    cdef fi_orthogonal_job job
+    describe_orthogonal(&job, normal, matrix, numbers, columns, (0, matrix[0]), pairs, normal.c.dtype)
+    return fi_orthogonal_workspace(&job, threads)
+
+
 def narrow(int source_dtype, x, int dtype, out):
-    """Round a buffer to nearest: float64 to float32, float32 to float16 or bfloat16."""
+    """For tests: round a buffer to nearest: float64 to float32, float32 to float16 or bfloat16."""
     cdef Py_buffer source, target
     if (source_dtype, dtype) not in ((FI_F64, FI_F32), (FI_F32, FI_F16), (FI_F32, FI_BF16)):
         raise ValueError(f"no rounding from dtype {source_dtype} to {dtype}")

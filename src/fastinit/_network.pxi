@@ -19,7 +19,7 @@ cdef class Network:
         cdef int i
         self.layers = <fi_layer *>PyMem_RawMalloc(len(layers) * sizeof(fi_layer))
         if self.layers == NULL:
-            raise MemoryError
+            raise MemoryError(f"{len(layers) * sizeof(fi_layer)} bytes for a network's layers cannot be had")
         self.dtype = <fi_dtype>dtype
         self.count = <int>len(layers)
         self.leading = leading

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import itertools
 import math
+import tracemalloc
 from typing import Any
 
 import ml_dtypes
@@ -545,3 +546,77 @@ def test_other_initializers_refuse_complex_dtypes() -> None:
         fastinit.normal((3, 3), dtype="complex64")
     with pytest.raises(TypeError, match="float32, float64, float16 or bfloat16"):
         fastinit.zeros((3, 3), out=np.empty((3, 3), np.complex64))
+
+
+# ---- memory ----
+
+
+def peak_beyond(shape: tuple[int, ...], **arguments: Any) -> tuple[int, int]:
+    """Bytes of the result, and those that a call holds beyond it at most, as tracemalloc counts them."""
+    tracemalloc.start()
+    try:
+        result = fastinit.orthogonal(shape, seed=0, **arguments)
+        return result.nbytes, tracemalloc.get_traced_memory()[1] - result.nbytes
+    finally:
+        tracemalloc.stop()
+
+
+THIN: list[tuple[tuple[int, ...], dict[str, Any]]] = [
+    ((200_000, 1), {}),
+    ((1, 200_000), {}),
+    ((60_000, 7), {}),
+    ((7, 60_000), {"column_axis": 0}),
+    ((20_000, 16), {"dtype": "complex64"}),
+    ((2, 3, 20_000, 2), {}),
+    ((2, 3, 2, 20_000), {"column_axis": 2}),
+    ((500, 1200, 1), {"batch_axis": 0}),
+    ((3, 40_000, 5), {"batch_axis": 0}),
+    ((40_000, 3, 5), {"batch_axis": 1}),
+    ((300_000, 2), {"index": (slice(1000, 240_000), slice(1, 2))}),
+    ((2, 300_000), {"index": (slice(1, 2), slice(1000, 240_000))}),
+    ((2, 60_000, 3), {"index": (slice(0, 2), slice(0, 50_000), slice(0, 2))}),
+]
+
+
+@pytest.mark.parametrize("threads", [1, 3])
+@pytest.mark.parametrize(("shape", "arguments"), THIN)
+def test_thin_matrices_take_no_more_than_twice_their_memory(
+    shape: tuple[int, ...], arguments: dict[str, Any], threads: int
+) -> None:
+    for numbers in ({}, {"precise": True}, {"dtype": "float16"}, {"dtype": "bfloat16", "precise": True}):
+        result, beyond = peak_beyond(shape, threads=threads, **{**numbers, **arguments})
+        assert beyond <= 2 * result + (1 << 20) + (threads << 19), numbers
+
+
+@pytest.mark.parametrize("dtype", [*REALS, *COMPLEX])
+def test_a_drawn_panel_gives_the_bits_of_a_kept_one(isa: str, dtype: Any) -> None:
+    """A tall block of one panel's columns is made from few rows at a time, and the matrix of one more column not."""
+    columns, last = (17, 16) if np.dtype(dtype).kind == "c" else (33, 32)
+    tall = fastinit.orthogonal((5000, columns), dtype=dtype, seed=2, threads=2)
+    block = fastinit.orthogonal((5000, columns), dtype=dtype, seed=2, threads=2, index=(ALL, slice(3, last)))
+    assert same_bits(block, np.ascontiguousarray(tall[:, 3:last]))
+    rows = fastinit.orthogonal((5000, columns), dtype=dtype, seed=2, index=(slice(1500, 4200), slice(3, last)))
+    assert same_bits(rows, np.ascontiguousarray(tall[1500:4200, 3:last]))
+
+
+def workspace(shape: tuple[int, int], threads: int, kind: int = _kernels.FLOAT32, pairs: bool = False) -> int:
+    plan = _kernels.Law.normal(kind, 0.0, 1.0, -math.inf, math.inf)
+    return _kernels.orthogonal_workspace(plan, shape, (0, 1), (0, shape[1]), pairs, threads)
+
+
+def test_workspace_is_bounded_whatever_the_threads(isa: str) -> None:
+    for rows in (1_000_000, 50_000):
+        for columns in (1, 2, 31, 32):
+            assert workspace((rows, columns), 1) <= 1 << 20
+            assert workspace((rows, columns), 64) <= 64 << 18
+        for columns in (33, 40, 64, 100, 129):
+            assert workspace((rows, columns), 64) <= 2.1 * rows * columns * 4 + (4 << 20)
+            assert workspace((rows, columns), 64, _kernels.FLOAT64) <= 2.1 * rows * columns * 8 + (4 << 20)
+    assert workspace((1 << 40, 1), 1) <= 1 << 20
+
+
+def test_memory_that_cannot_be_had_is_named() -> None:
+    plan = _kernels.Law.normal(_kernels.FLOAT32, 0.0, 1.0, -math.inf, math.inf)
+    column = ((1 << 44, 1 << 14), (0, 1), (1 << 13, (1 << 13) + 1))
+    with pytest.raises(MemoryError, match=r"^\d+ bytes of workspace cannot be had$"):
+        _kernels.orthogonal(plan, np.empty(1, np.float32), 0, 0, *column, False, False, 1.0, 1, (0, 1))

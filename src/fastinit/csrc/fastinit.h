@@ -167,15 +167,18 @@ void fi_ask_with(int (*asked)(void));
 int fi_fill(fi_job *jobs, int64_t count, int threads);
 
 /* A batch of matrices with orthonormal columns, rows >= columns > 0; of complex numbers, unitary ones. Element
- * (r, c) of number i of those asked for is written to out[i * matrix_step + r * row_step + c * column_step],
- * steps counted in elements. `normal` draws standard normals in FI_F32 or FI_F64, which all is computed in. */
+ * (r, c) of number i, each counted from the first asked for, is written to out[i * matrix_step + r * row_step +
+ * c * column_step], steps counted in elements. `normal` draws standard normals in FI_F32 or FI_F64, which all is
+ * computed in; it is rounded to `dtype` at last, by way of float32. */
 typedef struct {
     const fi_law *normal;
     fi_source source;
     int complex_numbers;
     int64_t rows, columns;
     int64_t first_matrix, matrices;  /* the part of the batch that is wanted */
-    int64_t first_column, last_column; /* and of each matrix: columns [first, last) */
+    int64_t first_column, last_column; /* and of each matrix: columns [first, last), */
+    int64_t first_row, last_row;       /* rows [first, last) */
+    fi_dtype dtype;
     double gain;
     void *out;
     int64_t matrix_step, row_step, column_step;
@@ -186,7 +189,7 @@ typedef struct {
 size_t fi_orthogonal_workspace(const fi_orthogonal_job *job, int threads);
 int fi_orthogonal(const fi_orthogonal_job *job, void *workspace, int threads);
 
-/* out[i] = x[i] rounded to nearest: float64 to float32, float32 to a dtype of 16 bits. */
+/* The last rounding, exposed for tests: float64 to float32, float32 to a dtype of 16 bits. */
 int fi_narrow(fi_dtype from, const void *x, fi_dtype to, void *out, int64_t count);
 
 /* What follows a matrix product, or stands alone: kernels/activation.h holds the formulas. */

@@ -1,4 +1,5 @@
-/* From a batch of orthogonal matrices to panels of vectors and strips of columns, divided among threads. */
+/* From a batch of orthogonal matrices to panels of vectors, and on to strips of columns or, of matrices of a single
+ * panel, to blocks of rows; divided among threads. */
 #include "kernels/table.h"
 #include "pool.h"
 #include "simd/fpmode.h"
@@ -8,30 +9,47 @@
 /* A batch of matrices that take no more bytes than this is divided matrix by matrix; others are made one
  * after the other, each by all threads. */
 #define WHOLE_BYTES ((size_t)1 << 22)
+/* A matrix's only panel is kept if it is no larger; else it is drawn again whenever it is wanted, which costs
+ * no more than to fetch so much new memory. */
+#define KEPT_BYTES ((size_t)1 << 19)
+/* Threads take as much scratch as they like up to here, and beyond it no more than the matrix itself. */
+#define FREE_BYTES ((size_t)1 << 22)
 
 typedef struct {
     const fi_orthogonal_job *job;
     const fi_orthogonal_kernels *kernels;
     fi_orthogonal_matrix matrix; /* the one that all threads work on */
     int64_t panels;              /* all that act on the columns wanted */
-    int64_t pieces;              /* groups of strips */
-    size_t matrix_bytes, scratch_bytes;
+    int64_t first, last, step;   /* columns, or real rows if there is a single panel, and so many in a piece */
+    int64_t pieces;
+    size_t matrix_bytes, panel_bytes, piece_bytes; /* what a matrix keeps, and scratch for a panel and for a piece */
     int whole;
-    int threads;
+    int threads, piece_threads; /* for panels, or whole matrices, and for pieces */
     slots scratch;
 } run;
 
 static size_t lines(size_t bytes) { return (size_t)round_up((int64_t)bytes, LINE); }
+static int64_t parts(const fi_orthogonal_job *job) { return job->complex_numbers ? 2 : 1; }
+static int64_t panel_count(int64_t vectors) { return chunks(vectors, FI_PANEL); }
 
-static int64_t panel_count(const fi_orthogonal_job *job)
+/* Elements of the panels. Of the last there are only as many vectors as are wanted. */
+static int64_t panel_elements(int64_t height, int64_t vectors)
 {
-    return chunks(job->last_column * (job->complex_numbers ? 2 : 1), FI_PANEL);
+    int64_t elements = 0;
+    for (int64_t p = 0; p < panel_count(vectors); p++)
+        elements += least(FI_PANEL, vectors - p * FI_PANEL) * fi_panel_stride(height, p);
+    return elements;
 }
 
 static fi_orthogonal_matrix describe(const fi_orthogonal_job *job, int64_t number)
 {
-    const int64_t parts = job->complex_numbers ? 2 : 1;
-    const fi_orthogonal_matrix matrix = {job, number, job->rows * parts, job->columns * parts, 0, 0, 0};
+    const size_t item = fi_itemsize(job->normal->dtype);
+    fi_orthogonal_matrix matrix = {.job = job, .number = number};
+    matrix.height = job->rows * parts(job);
+    matrix.vectors = job->columns * parts(job);
+    matrix.wanted = job->last_column * parts(job);
+    matrix.kept = panel_count(matrix.wanted) > 1 ||
+                  (size_t)panel_elements(matrix.height, matrix.wanted) * item <= KEPT_BYTES;
     return matrix;
 }
 
@@ -39,11 +57,10 @@ static fi_orthogonal_matrix describe(const fi_orthogonal_job *job, int64_t numbe
 static size_t place(fi_orthogonal_matrix *matrix, unsigned char *from)
 {
     const size_t item = fi_itemsize(matrix->job->normal->dtype);
-    const int64_t panels = panel_count(matrix->job);
-    size_t elements = 0;
-    for (int64_t p = 0; p < panels; p++)
-        elements += (size_t)(FI_PANEL * fi_panel_stride(matrix->height, p));
-    const size_t factors = lines(elements * item), scales = factors + lines((size_t)panels * FI_PANEL * FI_PANEL * item);
+    const int64_t panels = panel_count(matrix->wanted);
+    const int64_t elements = matrix->kept ? panel_elements(matrix->height, matrix->wanted) : FI_PANEL * FI_PANEL;
+    const size_t factors = lines((size_t)elements * item);
+    const size_t scales = factors + lines((size_t)panels * FI_PANEL * FI_PANEL * item);
     if (from) {
         matrix->panels = from;
         matrix->factors = from + factors;
@@ -52,20 +69,51 @@ static size_t place(fi_orthogonal_matrix *matrix, unsigned char *from)
     return scales + lines((size_t)panels * FI_PANEL * item);
 }
 
+static size_t most(size_t a, size_t b) { return a > b ? a : b; }
+
+/* Pieces are strips of columns: two together, if so many columns are wanted. */
+static void divide_columns(run *r, int threads)
+{
+    const fi_orthogonal_job *job = r->job;
+    const int64_t strip = r->kernels->strip_columns, columns = job->last_column - job->first_column;
+    r->first = job->first_column;
+    r->last = job->last_column;
+    r->step = columns >= 2 * strip ? 2 * strip : strip;
+    r->pieces = chunks(columns, r->step);
+    r->piece_bytes = lines(r->kernels->strips_scratch(&r->matrix, r->step));
+    r->piece_threads = threads_for(r->pieces, threads);
+    if ((size_t)r->piece_threads * r->piece_bytes > FREE_BYTES)
+        r->piece_threads = threads_for(columns / r->step, r->piece_threads);
+}
+
+static void divide_rows(run *r, int threads)
+{
+    r->step = r->kernels->rows;
+    r->first = r->job->first_row * parts(r->job) / r->step * r->step;
+    r->last = r->job->last_row * parts(r->job);
+    r->pieces = chunks(r->last - r->first, r->step);
+    r->piece_bytes = lines(r->kernels->thin_scratch);
+    r->piece_threads = threads_for(r->pieces, threads);
+}
+
 static void prepare(run *r, const fi_orthogonal_job *job, int threads)
 {
     r->job = job;
     r->kernels = fi_current_kernels()->orthogonal[job->normal->dtype];
     r->matrix = describe(job, job->first_matrix);
-    r->panels = panel_count(job);
-    r->pieces = chunks(job->last_column - job->first_column, r->kernels->columns);
+    r->panels = panel_count(r->matrix.wanted);
     r->matrix_bytes = place(&r->matrix, 0);
-    r->scratch_bytes = lines(r->kernels->scratch(&r->matrix));
-    r->threads = threads_for(MOST_SLOTS, threads);
-    r->whole = job->matrices >= 2 * (int64_t)r->threads && r->matrix_bytes <= WHOLE_BYTES;
+    r->panel_bytes = lines(r->matrix.kept ? r->kernels->panel_scratch(&r->matrix) : r->kernels->thin_scratch);
+    threads = threads_for(MOST_SLOTS, threads);
+    if (r->panels > 1)
+        divide_columns(r, threads);
+    else
+        divide_rows(r, threads);
+    r->whole = job->matrices >= 2 * (int64_t)threads && r->matrix_bytes <= WHOLE_BYTES;
+    r->threads = r->whole ? threads : threads_for(r->panels, threads);
     if (r->whole) {
-        r->scratch_bytes += r->matrix_bytes;
-        r->matrix_bytes = 0;
+        r->panel_bytes = r->matrix_bytes + most(r->panel_bytes, r->piece_bytes);
+        r->matrix_bytes = r->piece_bytes = 0;
     }
 }
 
@@ -73,31 +121,40 @@ size_t fi_orthogonal_workspace(const fi_orthogonal_job *job, int threads)
 {
     run r;
     prepare(&r, job, threads);
-    return r.matrix_bytes + (size_t)r.threads * r.scratch_bytes + LINE;
+    return r.matrix_bytes + most((size_t)r.threads * r.panel_bytes, (size_t)r.piece_threads * r.piece_bytes) + LINE;
 }
 
 static void do_panel(run *r, int64_t piece, unsigned char *scratch)
 {
-    r->kernels->panel(&r->matrix, piece, scratch);
+    if (r->matrix.kept)
+        r->kernels->panel(&r->matrix, piece, scratch);
+    else
+        r->kernels->thin_panel(&r->matrix, scratch);
 }
 
-static void do_strips(run *r, int64_t piece, unsigned char *scratch)
+static void do_piece(run *r, int64_t piece, unsigned char *scratch)
 {
-    /* Those with the most work come first. */
-    const fi_orthogonal_job *job = r->job;
-    const int64_t first = job->first_column + (r->pieces - 1 - piece) * r->kernels->columns;
-    r->kernels->strips(&r->matrix, first, least(first + r->kernels->columns, job->last_column), scratch);
+    /* Columns with the most work come first. */
+    const int64_t first = r->first + (r->pieces - 1 - piece) * r->step, last = least(first + r->step, r->last);
+    if (r->panels > 1)
+        r->kernels->strips(&r->matrix, first, last, scratch);
+    else
+        r->kernels->thin_rows(&r->matrix, first, last, scratch);
 }
 
 static void do_matrix(run *r, int64_t piece, unsigned char *scratch)
 {
-    run one = {.job = r->job, .kernels = r->kernels, .pieces = r->pieces};
+    run one = {.job = r->job, .kernels = r->kernels, .panels = r->panels};
+    one.first = r->first;
+    one.last = r->last;
+    one.step = r->step;
+    one.pieces = r->pieces;
     one.matrix = describe(r->job, r->job->first_matrix + piece);
     scratch += place(&one.matrix, scratch);
     for (int64_t i = 0; i < r->panels && !fi_stop_asked(); i++)
         do_panel(&one, i, scratch);
     for (int64_t i = 0; i < r->pieces && !fi_stop_asked(); i++)
-        do_strips(&one, i, scratch);
+        do_piece(&one, i, scratch);
 }
 
 static void with_scratch(run *r, int64_t piece, void (*task)(run *r, int64_t piece, unsigned char *scratch))
@@ -110,7 +167,7 @@ static void with_scratch(run *r, int64_t piece, void (*task)(run *r, int64_t pie
 }
 
 static void panel_task(void *context, int64_t piece) { with_scratch(context, piece, do_panel); }
-static void strips_task(void *context, int64_t piece) { with_scratch(context, piece, do_strips); }
+static void piece_task(void *context, int64_t piece) { with_scratch(context, piece, do_piece); }
 static void matrix_task(void *context, int64_t piece) { with_scratch(context, piece, do_matrix); }
 
 int fi_orthogonal(const fi_orthogonal_job *job, void *workspace, int threads)
@@ -118,14 +175,18 @@ int fi_orthogonal(const fi_orthogonal_job *job, void *workspace, int threads)
     run r;
     unsigned char *from = (unsigned char *)workspace + (LINE - (uintptr_t)workspace % LINE) % LINE;
     prepare(&r, job, threads);
-    slots_make(&r.scratch, from + r.matrix_bytes, r.scratch_bytes, r.threads);
     if (r.whole) {
+        slots_make(&r.scratch, from, r.panel_bytes, r.threads);
         return pool_run(matrix_task, &r, job->matrices, r.threads);
     }
     for (int64_t i = 0; i < job->matrices; i++) {
         r.matrix = describe(job, job->first_matrix + i);
         place(&r.matrix, from);
-        if (pool_run(panel_task, &r, r.panels, r.threads) || pool_run(strips_task, &r, r.pieces, r.threads))
+        slots_make(&r.scratch, from + r.matrix_bytes, r.panel_bytes, r.threads);
+        if (pool_run(panel_task, &r, r.panels, r.threads))
+            return 1;
+        slots_make(&r.scratch, from + r.matrix_bytes, r.piece_bytes, r.piece_threads);
+        if (pool_run(piece_task, &r, r.pieces, r.piece_threads))
             return 1;
     }
     return 0;

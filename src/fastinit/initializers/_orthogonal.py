@@ -31,6 +31,13 @@ from ._engine import Array, Made, initializer, remembered
 from ._random import normal_law
 
 _FLOAT32, _FLOAT64 = check_dtype(np.float32), check_dtype(np.float64)
+# What an element, or a part of a complex one, is copied as, by the dtype's code.
+_REALS = {
+    _kernels.FLOAT32: np.float32,
+    _kernels.FLOAT64: np.float64,
+    _kernels.FLOAT16: np.uint16,
+    _kernels.BFLOAT16: np.uint16,
+}
 
 
 @initializer
@@ -173,12 +180,12 @@ class _Layout(NamedTuple):
 
     matrix: tuple[int, int]
     runs: tuple[tuple[int, int], ...]  # of consecutive matrices
-    columns: tuple[int, int]  # of the tall matrix
+    columns: tuple[int, int]  # of the tall matrix: those made,
+    rows: tuple[int, int]  # and these rows
     transposed: bool  # the array, if `direct`, else what is made, holds a column of the tall matrix after another
     direct: bool  # what is made is the block as it lies in the array
-    made: tuple[int, int, int]  # what is made if not: matrices, rows and columns of the matrix asked for,
-    rows: Any  # those rows of it that are wanted,
-    columns_of_made: slice
+    made: tuple[int, ...]  # what is made if not: matrices, row axes and columns of the matrix asked for,
+    wanted: tuple[slice, ...]  # what of it is wanted,
     sizes: tuple[int, ...]  # the sizes of batch axes, row axes and the column axis in the block,
     order: tuple[int, ...]  # and where each axis of the array stands among them
     products: int  # as many multiplications as it takes, roughly
@@ -191,44 +198,62 @@ def _layout(shape: tuple[int, ...], ends: Block, batch: tuple[int, ...], column:
     order = (*batch, *rest, column)
     sizes = tuple([ends[axis][1] - ends[axis][0] for axis in order])
     if not all(sizes):
-        return _Layout((rows, columns), (), (0, 0), False, True, (0, 0, 0), 0, slice(0), sizes, order, 0)
+        return _Layout((rows, columns), (), (0, 0), (0, 0), False, True, (), (), sizes, order, 0)
 
-    numbers = _positions(shape, ends, batch)
-    first, last = int(numbers[0]), int(numbers[-1]) + 1
-    runs = ((first, last),) if last - first == len(numbers) else tuple([(int(i), int(i) + 1) for i in numbers])
-    # A row of the matrix takes part if anything between the first and the last one wanted does.
-    wanted = _positions(shape, ends, rest)
-    top, bottom = int(wanted[0]), int(wanted[-1]) + 1
-    without_gaps = bottom - top == len(wanted)
+    runs = _runs(shape, ends, batch)
+    count = sum([last - first for first, last in runs])
+    (top, bottom), row_shape, row_block = _hull(shape, ends, rest)
+    without_gaps = all(part == (0, n) for part, n in zip(row_block, row_shape, strict=True))
     wide = rows < columns
-    all_there = ends[column] == (0, columns) and without_gaps if wide else len(wanted) == rows
     beside = len(shape) - len(batch)
     leading = batch == tuple(range(len(batch))) and len(runs) == 1
     last_axis, first_axis = column == len(shape) - 1, column == len(shape) - beside
-    direct = leading and all_there and (last_axis or first_axis)
-    made_rows, made_columns = (bottom - top, columns) if wide else (rows, ends[column][1] - ends[column][0])
-    offset = top if wide else 0
+    direct = leading and without_gaps and (last_axis or first_axis)
     return _Layout(
         matrix=(columns, rows) if wide else (rows, columns),
         runs=runs,
         columns=(top, bottom) if wide else ends[column],
+        rows=ends[column] if wide else (top, bottom),
         transposed=wide == (last_axis or not direct),
         direct=direct,
-        made=(len(numbers), made_rows, made_columns),
-        rows=slice(top - offset, bottom - offset) if without_gaps else wanted - offset,
-        columns_of_made=slice(*ends[column]) if wide else slice(None),
+        made=(count, *row_shape, ends[column][1] - ends[column][0]),
+        wanted=(slice(None), *[slice(*part) for part in row_block]),
         sizes=sizes,
         order=tuple([order.index(axis) for axis in range(len(shape))]),
-        products=rows * columns * (bottom if wide else ends[column][1]) * len(numbers),
+        products=rows * columns * (bottom if wide else ends[column][1]) * count,
     )
 
 
-def _positions(shape: tuple[int, ...], ends: Block, axes: tuple[int, ...]) -> np.ndarray:
-    """The block's places in the flattening of some axes, ascending."""
-    found = np.zeros(1, np.int64)
-    for axis in axes:
-        found = (found[:, None] * shape[axis] + np.arange(*ends[axis])).ravel()
-    return found
+def _runs(shape: tuple[int, ...], ends: Block, axes: tuple[int, ...]) -> tuple[tuple[int, int], ...]:
+    """The block's runs of consecutive places in the flattening of some axes, ascending."""
+    whole = 1
+    while axes and ends[axes[-1]] == (0, shape[axes[-1]]):
+        whole *= shape[axes[-1]]
+        axes = axes[:-1]
+    if not axes:
+        return ((0, whole),)
+    n, (start, stop) = shape[axes[-1]], ends[axes[-1]]
+    places = [0]
+    for axis in axes[:-1]:
+        places = [place * shape[axis] + i for place in places for i in range(*ends[axis])]
+    return tuple([((place * n + start) * whole, (place * n + stop) * whole) for place in places])
+
+
+def _hull(
+    shape: tuple[int, ...], ends: Block, axes: tuple[int, ...]
+) -> tuple[tuple[int, int], tuple[int, ...], tuple[tuple[int, int], ...]]:
+    """A stretch of places in the flattening of some axes that holds the block: its ends, its shape with a size for
+    each axis, and where the block lies in that."""
+    ones, place = 0, 0
+    while ones < len(axes) - 1 and ends[axes[ones]][1] - ends[axes[ones]][0] == 1:
+        place = place * shape[axes[ones]] + ends[axes[ones]][0]
+        ones += 1
+    first, inner = axes[ones], axes[ones + 1 :]
+    (start, stop), whole = ends[first], math.prod([shape[axis] for axis in inner])
+    place *= shape[first]
+    sizes = (1,) * ones + (stop - start,) + tuple([shape[axis] for axis in inner])
+    block = ((0, 1),) * ones + ((0, stop - start),) + tuple([ends[axis] for axis in inner])
+    return ((place + start) * whole, (place + stop) * whole), sizes, block
 
 
 def _request(target: Target, layout: _Layout, gain: float, precise: bool, at: tuple[int, ...] | None) -> Made:
@@ -258,10 +283,10 @@ def _write(
     if not layout.runs:
         return  # an empty block
     kind = _FLOAT64 if precise or dtype.code == _kernels.FLOAT64 else _FLOAT32
-    same, pairs = kind.code == dtype.code, dtype.numpy.kind == "c"
+    pairs = dtype.numpy.kind == "c"
     threads = 1 if layout.products < THREADED_PRODUCTS else threads
-    in_place = same and layout.direct
-    made = array if in_place else new_array((layout.sizes if layout.direct else layout.made) + (2,) * pairs, kind.numpy)
+    reals = array.view(_REALS[dtype.code])
+    made = reals if layout.direct else new_array(layout.made + (2,) * pairs, reals.dtype)
     done = 0
     for first, last in layout.runs:
         _kernels.orthogonal(
@@ -276,28 +301,17 @@ def _write(
             pairs,
             gain,
             threads,
+            layout.rows,
+            dtype.code,
         )
         done += last - first
 
     if not layout.direct:
-        block = made[:, layout.rows][:, :, layout.columns_of_made].reshape(layout.sizes + (2,) * pairs)
-        made = block.transpose(layout.order + (block.ndim - 1,) * pairs)
-    if not same:
-        _narrow(np.ascontiguousarray(made), kind, array, dtype)
-    elif not in_place:
-        array.view(kind.numpy).reshape(made.shape)[...] = made
+        block = made[layout.wanted].reshape(layout.sizes + (2,) * pairs)
+        block = block.transpose(layout.order + (block.ndim - 1,) * pairs)
+        reals.reshape(block.shape)[...] = block
 
 
 @functools.cache
 def _standard_normal(kind: DType) -> _kernels.Law:
     return normal_law(kind, 0.0, 1.0, -math.inf, math.inf)
-
-
-def _narrow(reals: np.ndarray, kind: DType, array: np.ndarray, dtype: DType) -> None:
-    """Round to the array's dtype: float64 to float32 first, also on the way to 16 bits."""
-    narrow = array.view(np.uint16) if dtype.numpy.itemsize == 2 else array
-    if kind is _FLOAT64 and dtype.code != _kernels.FLOAT32:
-        rounded = np.empty(reals.shape, np.float32)
-        _kernels.narrow(_kernels.FLOAT64, reals, _kernels.FLOAT32, rounded)
-        reals, kind = rounded, _FLOAT32
-    _kernels.narrow(kind.code, reals, dtype.code, narrow)

@@ -28,6 +28,7 @@ FILL_FLOATS(narrow, FI_METHOD_NARROW)
 FILL_FLOATS(tail, FI_METHOD_TAIL)
 
 #include "narrow.h"
+#include "scatter.h"
 #include "squares.h"
 
 /* Once for each width; softmax of either wants the logarithm in float64. */

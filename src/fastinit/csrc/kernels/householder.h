@@ -10,11 +10,10 @@
 #define GRAM_ROW ((FI_PANEL + TILE_COLUMNS - 1) / TILE_COLUMNS * TILE_COLUMNS)
 /* Rows of a strip that stay in the first-level cache while all vectors of a panel pass by. */
 #define DEPTH ((int64_t)(24576 / sizeof(real) / TILE_COLUMNS))
-/* Strips that share a panel while it is in the second-level cache. */
-#define STRIPS 2
 /* Vectors that begin so early are drawn in one run with what stands before them: starting a run costs
  * as much as some hundred numbers. */
 #define DRAWN_WHOLE 128
+#define DRAWN_HEIGHT 2048 /* as long as that is worth the memory */
 
 static real *REAL(panel_vectors)(const fi_orthogonal_matrix *q, int64_t panel)
 {
@@ -32,7 +31,7 @@ static void REAL(draw_panel)(const fi_orthogonal_matrix *q, int64_t first, int64
     const fi_orthogonal_job *job = q->job;
     const int64_t parts = job->complex_numbers ? 2 : 1, rest = q->height - first;
     const uint64_t position = (uint64_t)(q->number * q->vectors / parts + first / parts) * (uint64_t)q->height;
-    const int whole = first < DRAWN_WHOLE;
+    const int whole = first < DRAWN_WHOLE && q->height <= DRAWN_HEIGHT;
     if (whole)
         REAL(fill_symmetric_f)(job->normal, &job->source, position, (size_t)(width / parts * q->height), scratch);
     for (int64_t i = 0; i < width; i += parts) {
@@ -63,8 +62,8 @@ static inline real REAL(reflect)(real *row, int64_t i, double sum, int last, dou
     return (real)(-2.0 / ((sum - x * x) + pivot * pivot));
 }
 
-/* The same of complex numbers: x_0 / |x_0| takes the place of the sign. The second row is i times the first. */
-static inline real REAL(reflect_complex)(real *row, int64_t i, int64_t stride, double sum, int last, double gain,
+/* The same of complex numbers: x_0 / |x_0| takes the place of the sign. */
+static inline real REAL(reflect_complex)(real *row, int64_t i, double sum, int last, double gain,
                                          real scale[2])
 {
     const double re = row[i], im = row[i + 1], norm = __builtin_sqrt(sum);
@@ -74,13 +73,17 @@ static inline real REAL(reflect_complex)(real *row, int64_t i, int64_t stride, d
     const double stretch = norm / size;
     row[i] = last ? 0 : (real)(re + re * stretch);
     row[i + 1] = last ? 0 : (real)(im + im * stretch);
-    real *next = row + stride;
-    for (int64_t r = 0; r < stride; r += 2) {
+    const double p = row[i], t = row[i + 1];
+    return last ? 0 : (real)(-2.0 / ((sum - square) + (p * p + t * t)));
+}
+
+/* A complex vector's second row: i times the first. */
+static inline void REAL(times_i)(const real *restrict row, int64_t rows, real *restrict next)
+{
+    for (int64_t r = 0; r < rows; r += 2) {
         next[r] = -row[r + 1];
         next[r + 1] = row[r];
     }
-    const double p = row[i], t = row[i + 1];
-    return last ? 0 : (real)(-2.0 / ((sum - square) + (p * p + t * t)));
 }
 
 /* Rows of the next tile, so that the last is not much shorter than the others. */
@@ -103,18 +106,19 @@ static void REAL(pack_vectors)(const real *restrict v, int64_t stride, int64_t r
         }
 }
 
-/* The products of the vectors with each other, above the diagonal. */
-static void REAL(gram)(const real *v, int64_t stride, int64_t width, int64_t rest, real *s, real *strip)
+/* The products of the vectors with each other, above the diagonal; to be added if these are not the first rows. */
+static void REAL(gram)(const real *v, int64_t stride, int64_t width, int64_t rest, real *s, real *strip, int add)
 {
     for (int64_t left = 0; left < width; left += TILE_COLUMNS) {
         const int64_t columns = width - left < TILE_COLUMNS ? width - left : TILE_COLUMNS;
-        for (int64_t from = left & ~7; from < rest && !fi_stop_asked(); from += DEPTH) { /* above, the columns are zero */
+        const int64_t top = add ? 0 : left & ~7; /* above, the columns are zero */
+        for (int64_t from = top; from < rest && !fi_stop_asked(); from += DEPTH) {
             const int64_t depth = rest - from < DEPTH ? rest - from : DEPTH;
             REAL(pack_vectors)(v + left * stride + from, stride, depth, columns, strip);
             for (int64_t i = 0, rows; i < left + columns; i += rows) {
                 rows = REAL(tile_height)(left + columns - i);
                 REAL(tile)((int)rows, (size_t)depth, v + i * stride + from, stride, 1, strip, s + i * GRAM_ROW + left,
-                           GRAM_ROW, from > (left & ~7));
+                           GRAM_ROW, add || from > top);
             }
         }
     }
@@ -142,11 +146,19 @@ static void REAL(invert)(const real *restrict s, int64_t width, const real *rest
     }
 }
 
+static void REAL(factor)(real *s, int64_t width, int64_t parts, const real *diagonal, real *n)
+{
+    if (parts == 2)
+        for (int64_t i = 0; i < width; i += 2)
+            s[i * GRAM_ROW + i + 1] = 0; /* v and iv are at right angles, exactly */
+    REAL(invert)(s, width, diagonal, n);
+}
+
 static void REAL(orthogonal_panel)(const fi_orthogonal_matrix *q, int64_t panel, void *scratch)
 {
     const fi_orthogonal_job *job = q->job;
     const int64_t first = panel * FI_PANEL, rest = q->height - first, stride = fi_panel_stride(q->height, panel);
-    const int64_t width = q->vectors - first < FI_PANEL ? q->vectors - first : FI_PANEL;
+    const int64_t width = q->wanted - first < FI_PANEL ? q->wanted - first : FI_PANEL;
     real *v = REAL(panel_vectors)(q, panel), *scales = (real *)q->scales + first;
     const int64_t parts = job->complex_numbers ? 2 : 1;
     const double gain = job->gain + 0.0; /* no zero has a sign */
@@ -161,15 +173,13 @@ static void REAL(orthogonal_panel)(const fi_orthogonal_matrix *q, int64_t panel,
         if (parts == 1) {
             diagonal[i] = REAL(reflect)(row, i, sums[i], rest - i == 1, gain, scales + i);
         } else {
-            diagonal[i] = REAL(reflect_complex)(row, i, stride, sums[i], rest - i == 2, gain, scales + i);
+            diagonal[i] = REAL(reflect_complex)(row, i, sums[i], rest - i == 2, gain, scales + i);
             diagonal[i + 1] = diagonal[i];
+            REAL(times_i)(row, stride, row + stride);
         }
     }
-    REAL(gram)(v, stride, width, rest, s, scratch);
-    if (parts == 2)
-        for (int64_t i = 0; i < width; i += 2)
-            s[i * GRAM_ROW + i + 1] = 0; /* v and iv are at right angles, exactly */
-    REAL(invert)(s, width, diagonal, (real *)q->factors + panel * FI_PANEL * FI_PANEL);
+    REAL(gram)(v, stride, width, rest, s, scratch, 0);
+    REAL(factor)(s, width, parts, diagonal, (real *)q->factors + panel * FI_PANEL * FI_PANEL);
 }
 
 /* w = V' c for the rows of a strip from the panel's first on. Zeros on top of the vectors are skipped; below
@@ -198,44 +208,61 @@ static void REAL(project_identity)(const real *v, int64_t stride, int64_t width,
     }
 }
 
-/* c += V N w */
-static void REAL(reflect_strip)(const real *v, int64_t stride, int64_t width, int64_t rest, const real *n, const real *w,
-                                real *nw, real *c)
+/* N w */
+static void REAL(weigh)(int64_t width, const real *n, const real *w, real *nw)
 {
     for (int64_t i = 0, rows; i < width; i += rows) {
         rows = REAL(tile_height)(width - i);
         REAL(tile)((int)rows, (size_t)(width - i), n + i * FI_PANEL + i, FI_PANEL, 1, w + i * TILE_COLUMNS,
                    nw + i * TILE_COLUMNS, TILE_COLUMNS, 0);
     }
+}
+
+/* c += V N w, for any rows */
+static void REAL(reflect_strip)(const real *v, int64_t stride, int64_t width, int64_t rest, const real *nw, real *c)
+{
     for (int64_t r = 0, rows; r < rest; r += rows) {
         rows = REAL(tile_height)(rest - r);
         REAL(tile)((int)rows, (size_t)width, v + r, 1, stride, nw, c + r * TILE_COLUMNS, TILE_COLUMNS, 1);
     }
 }
 
-/* Multiply the strip's columns by their scales, on the way to the output if whole rows of it can go there. */
-static void REAL(finish_strip)(const fi_orthogonal_matrix *q, int64_t first, int64_t columns, real *strip)
+/* Multiply rows [from, to) of a strip by the columns' scales, round them to the output's dtype and put there
+ * those that are wanted: at once, if whole rows of the strip can go there as they are. The strip is used up. */
+static void REAL(finish_strip)(const fi_orthogonal_matrix *q, int64_t first, int64_t columns, real *strip,
+                               int64_t from, int64_t to)
 {
     const fi_orthogonal_job *job = q->job;
-    const int64_t parts = job->complex_numbers ? 2 : 1;
+    const int64_t parts = job->complex_numbers ? 2 : 1, wanted = job->first_row * parts;
     const real *scales = (const real *)q->scales + first * parts;
-    real *out = (real *)job->out + ((q->number - job->first_matrix) * job->matrix_step +
-                                    (first - job->first_column) * job->column_step) * parts;
-    const int whole = parts == 1 && job->column_step == 1 && columns == TILE_COLUMNS;
-    real *const to = whole ? out : strip;
-    const int64_t to_row = whole ? job->row_step : TILE_COLUMNS;
+    const size_t item = fi_itemsize(job->dtype);
+    const int same = item == sizeof(real), whole = same && parts == 1 && job->column_step == 1 && columns == TILE_COLUMNS;
+
+    if (from < wanted) {
+        strip += (wanted - from) * TILE_COLUMNS;
+        from = wanted;
+    }
+    const int64_t rows = (to < job->last_row * parts ? to : job->last_row * parts) - from;
+    if (rows <= 0)
+        return;
+    unsigned char *out = (unsigned char *)job->out + ((q->number - job->first_matrix) * job->matrix_step +
+                                                      (from - wanted) / parts * job->row_step +
+                                                      (first - job->first_column) * job->column_step) *
+                                                         parts * (int64_t)item;
+    real *const target = whole ? (real *)out : strip;
+    const int64_t target_row = whole ? job->row_step : TILE_COLUMNS;
     real re[TILE_COLUMNS] = {0}, im[TILE_COLUMNS] = {0}, minus_im[TILE_COLUMNS] = {0};
     for (int64_t c = 0; c < columns; c++) {
         re[c] = scales[c * parts];
         im[c] = scales[c * parts + parts - 1];
         minus_im[c] = -im[c];
     }
-    for (int64_t r = 0; r < q->height; r += parts)
+    for (int64_t r = 0; r < rows; r += parts)
         for (int j = 0; j < TILE_COLUMNS; j += REAL_LANES) {
             real *x = strip + r * TILE_COLUMNS + j, *y = x + TILE_COLUMNS;
             const vr a = VR(load)(x), s = VR(load)(re + j);
             if (parts == 1) {
-                VR(store)(to + r * to_row + j, VR(mul)(a, s));
+                VR(store)(target + r * target_row + j, VR(mul)(a, s));
             } else {
                 const vr b = VR(load)(y);
                 VR(store)(x, VR(fma)(a, s, VR(mul)(b, VR(load)(minus_im + j))));
@@ -244,30 +271,27 @@ static void REAL(finish_strip)(const fi_orthogonal_matrix *q, int64_t first, int
         }
     if (whole)
         return;
-    if (parts == 1 && job->column_step == 1) {
-        for (int64_t r = 0; r < q->height; r++)
-            memcpy(out + r * job->row_step, strip + r * TILE_COLUMNS, (size_t)columns * sizeof(real));
-        return;
-    }
-    for (int64_t top = 0; top < q->height; top += 16) /* a few lines of each column at a time */
-        for (int64_t c = 0; c < columns; c++)
-            for (int64_t r = top; r < q->height && r < top + 16; r++)
-                out[(r / parts * job->row_step + c * job->column_step) * parts + r % parts] = strip[r * TILE_COLUMNS + c];
+    if (!same)
+        narrow_in_place(REAL_DTYPE, strip, job->dtype, rows * TILE_COLUMNS);
+    scatter(item, parts, rows, columns, (const unsigned char *)strip, TILE_COLUMNS, out, job->row_step,
+            job->column_step);
 }
 
-/* Columns [first, last), at most STRIPS strips of them. */
+/* Columns [first, last), in as many strips as there is scratch for: they share a panel while it is in the second-level
+ * cache. */
 static void REAL(orthogonal_strips)(const fi_orthogonal_matrix *q, int64_t first, int64_t last, void *scratch)
 {
     const int64_t parts = q->job->complex_numbers ? 2 : 1, size = q->height * TILE_COLUMNS;
-    real *strips = scratch, *w = strips + STRIPS * size, *nw = w + FI_PANEL * TILE_COLUMNS;
+    const int64_t count = (last - first + TILE_COLUMNS - 1) / TILE_COLUMNS;
+    real *strips = scratch, *w = strips + count * size, *nw = w + FI_PANEL * TILE_COLUMNS;
 
-    memset(strips, 0, (size_t)((last - first + TILE_COLUMNS - 1) / TILE_COLUMNS * size) * sizeof(real));
+    memset(strips, 0, (size_t)(count * size) * sizeof(real));
     for (int64_t c = 0; c < last - first; c++)
         strips[c / TILE_COLUMNS * size + (first + c) * parts * TILE_COLUMNS + c % TILE_COLUMNS] = 1;
 
     for (int64_t panel = (last - 1) * parts / FI_PANEL; panel >= 0; panel--) {
         const int64_t top = panel * FI_PANEL, rest = q->height - top, stride = fi_panel_stride(q->height, panel);
-        const int64_t width = q->vectors - top < FI_PANEL ? q->vectors - top : FI_PANEL;
+        const int64_t width = q->wanted - top < FI_PANEL ? q->wanted - top : FI_PANEL;
         const real *v = REAL(panel_vectors)(q, panel), *n = (real *)q->factors + panel * FI_PANEL * FI_PANEL;
         for (int64_t left = first; left < last && !fi_stop_asked(); left += TILE_COLUMNS) {
             const int64_t right = left + TILE_COLUMNS < last ? left + TILE_COLUMNS : last;
@@ -279,27 +303,47 @@ static void REAL(orthogonal_strips)(const fi_orthogonal_matrix *q, int64_t first
                 REAL(project_identity)(v, stride, width, left - top, right - left, w);
             else
                 REAL(project)(v, stride, width, panel == own ? lowest + 1 - top : rest, c, w);
-            REAL(reflect_strip)(v, stride, width, rest, n, w, nw, c);
+            REAL(weigh)(width, n, w, nw);
+            REAL(reflect_strip)(v, stride, width, rest, nw, c);
         }
     }
     for (int64_t left = first; left < last; left += TILE_COLUMNS) {
         const int64_t columns = last - left < TILE_COLUMNS ? last - left : TILE_COLUMNS;
-        REAL(finish_strip)(q, left, columns, strips + (left - first) / TILE_COLUMNS * size);
+        REAL(finish_strip)(q, left, columns, strips + (left - first) / TILE_COLUMNS * size, 0, q->height);
     }
 }
 
-static size_t REAL(orthogonal_scratch)(const fi_orthogonal_matrix *q)
+#include "thin.h"
+
+static size_t REAL(panel_scratch)(const fi_orthogonal_matrix *q)
 {
-    const int64_t drawn = FI_PANEL * q->height, packed = DEPTH * TILE_COLUMNS;
-    const int64_t strips = STRIPS * q->height * TILE_COLUMNS + 2 * FI_PANEL * TILE_COLUMNS;
-    const int64_t most = drawn > packed ? drawn : packed;
-    return (size_t)(most > strips ? most : strips) * sizeof(real);
+    const int64_t drawn = q->height <= DRAWN_HEIGHT ? FI_PANEL * q->height : 0, packed = (DEPTH + 8) * TILE_COLUMNS;
+    return (size_t)(drawn > packed ? drawn : packed) * sizeof(real);
 }
 
-static const fi_orthogonal_kernels REAL(orthogonal) = {REAL(orthogonal_scratch), REAL(orthogonal_panel),
-                                                       REAL(orthogonal_strips), STRIPS * TILE_COLUMNS};
+static size_t REAL(strips_scratch)(const fi_orthogonal_matrix *q, int64_t columns)
+{
+    const int64_t strips = (columns + TILE_COLUMNS - 1) / TILE_COLUMNS;
+    return (size_t)((strips * q->height + 2 * FI_PANEL) * TILE_COLUMNS) * sizeof(real);
+}
+
+static const fi_orthogonal_kernels REAL(orthogonal) = {
+    .panel_scratch = REAL(panel_scratch),
+    .panel = REAL(orthogonal_panel),
+    .strips_scratch = REAL(strips_scratch),
+    .strips = REAL(orthogonal_strips),
+    .strip_columns = TILE_COLUMNS,
+    .thin_scratch = THIN_SCRATCH * sizeof(real),
+    .thin_panel = REAL(thin_panel),
+    .thin_rows = REAL(thin_rows),
+    .rows = THIN_ROWS,
+};
 
 #undef GRAM_ROW
 #undef DEPTH
-#undef STRIPS
 #undef DRAWN_WHOLE
+#undef DRAWN_HEIGHT
+#undef THIN_ROWS
+#undef MOST_COLUMNS
+#undef THIN_STRIDE
+#undef THIN_SCRATCH

@@ -27,3 +27,13 @@ static void narrow(fi_dtype from, const void *x, fi_dtype to, void *out, int64_t
         memcpy(target, rounded, (size_t)count * thin);
     }
 }
+
+/* From float64 or float32 to any of the narrower dtypes, rounding each time to the next; the result begins where
+ * the source did. */
+static void narrow_in_place(fi_dtype from, void *x, fi_dtype to, int64_t count)
+{
+    if (from == FI_F64)
+        narrow(FI_F64, x, FI_F32, x, count);
+    if (to != FI_F32)
+        narrow(FI_F32, x, to, x, count);
+}

@@ -6,6 +6,7 @@
 #undef REAL
 #undef REAL_LANES
 #undef REAL_BITS
+#undef REAL_DTYPE
 #undef VU
 #undef vrm
 #define real float
@@ -14,5 +15,6 @@
 #define REAL(name) name##32       /* the name of this width's function */
 #define REAL_LANES FI_LANES
 #define REAL_BITS 32
+#define REAL_DTYPE FI_F32
 #define VU(operation) vu_##operation##32 /* VU(add)(a, b) */
 #define vrm vfm

@@ -6,6 +6,7 @@
 #undef REAL
 #undef REAL_LANES
 #undef REAL_BITS
+#undef REAL_DTYPE
 #undef VU
 #undef vrm
 #define real double
@@ -14,5 +15,6 @@
 #define REAL(name) name##64       /* the name of this width's function */
 #define REAL_LANES (FI_LANES / 2)
 #define REAL_BITS 64
+#define REAL_DTYPE FI_F64
 #define VU(operation) vu_##operation##64 /* VU(add)(a, b) */
 #define vrm vdm

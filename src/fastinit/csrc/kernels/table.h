@@ -65,6 +65,8 @@ typedef struct {
     const fi_orthogonal_job *job;
     int64_t number;          /* in the batch */
     int64_t height, vectors; /* real rows and vectors */
+    int64_t wanted;          /* vectors that act on the columns wanted: the first ones */
+    int kept;                /* whether the vectors are, or else, of a single panel, only the first FI_PANEL elements */
     void *panels;            /* the vectors, panel by panel */
     void *factors;           /* for every panel, the triangle that joins its reflections to one */
     void *scales;            /* for every column, what it is multiplied with at last */
@@ -81,10 +83,15 @@ static inline int64_t fi_panel_stride(int64_t height, int64_t panel)
 }
 
 typedef struct {
-    size_t (*scratch)(const fi_orthogonal_matrix *matrix); /* bytes for each of the next two */
+    size_t (*panel_scratch)(const fi_orthogonal_matrix *matrix); /* bytes */
     void (*panel)(const fi_orthogonal_matrix *matrix, int64_t panel, void *scratch);
+    size_t (*strips_scratch)(const fi_orthogonal_matrix *matrix, int64_t columns); /* bytes for so many columns */
     void (*strips)(const fi_orthogonal_matrix *matrix, int64_t first, int64_t last, void *scratch);
-    int64_t columns; /* that `strips` does at most in a call */
+    int64_t strip_columns;
+    size_t thin_scratch; /* bytes for each of the next two: those of matrices of a single panel */
+    void (*thin_panel)(const fi_orthogonal_matrix *matrix, void *scratch);
+    void (*thin_rows)(const fi_orthogonal_matrix *matrix, int64_t first, int64_t last, void *scratch);
+    int64_t rows; /* real ones, that are best asked for at a time */
 } fi_orthogonal_kernels;
 
 typedef struct {
