@@ -25,6 +25,7 @@ X86_64, AARCH64 = MACHINE in ("x86_64", "amd64"), MACHINE in ("aarch64", "arm64"
 ISA_FLAGS = {
     "x86_64": {
         "scalar": [],
+        "sse42": ["-msse4.2", "-mpopcnt"],
         "avx2": ["-mavx2", "-mfma", "-mf16c", "-mtune=haswell"],
         "avx512": ["-mavx512f", "-mavx512bw", "-mavx512dq", "-mavx512vl", "-mfma", "-mf16c"],
     },

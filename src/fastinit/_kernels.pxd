@@ -157,6 +157,7 @@ cdef extern from "fastinit.h" nogil:
     void fi_unpack(fi_dtype dtype, const void *strips, int64_t depth, int64_t columns, void *weight) noexcept
 
     float fi_multiply_adds(int64_t count) noexcept nogil
+    void fi_fma(fi_dtype dtype, int negated, const void *a, const void *b, const void *c, void *out, int64_t count) noexcept
 
     ctypedef struct fi_orthogonal_job:
         const fi_law *normal

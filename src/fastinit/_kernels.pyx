@@ -473,6 +473,20 @@ def special(str name not None, double x):
     raise ValueError(name)
 
 
+def vector_fma32(bint negated, const float[::1] a, const float[::1] b, const float[::1] c, float[::1] out):
+    """For tests: the fma of the instruction set in use, of a multiple of 16 elements."""
+    if not a.shape[0] == b.shape[0] == c.shape[0] == out.shape[0] or a.shape[0] % 16 != 0 or a.shape[0] == 0:
+        raise ValueError("the sizes must be the same multiple of 16")
+    fi_fma(FI_F32, negated, &a[0], &b[0], &c[0], &out[0], a.shape[0])
+
+
+def vector_fma64(bint negated, const double[::1] a, const double[::1] b, const double[::1] c, double[::1] out):
+    """For tests: the fma of the instruction set in use, of a multiple of 16 elements."""
+    if not a.shape[0] == b.shape[0] == c.shape[0] == out.shape[0] or a.shape[0] % 16 != 0 or a.shape[0] == 0:
+        raise ValueError("the sizes must be the same multiple of 16")
+    fi_fma(FI_F64, negated, &a[0], &b[0], &c[0], &out[0], a.shape[0])
+
+
 def scalar_fma32(float a, float b, float c):
     """For tests: the scalar kernels' fma."""
     return fi_scalar_fma32(a, b, c)

@@ -27,6 +27,9 @@ __version__: str = _kernels.VERSION
 THREADED_BYTES = _kernels.THREADED_BYTES
 THREADED_PRODUCTS = 1 << 22
 
+# Sets without a fused multiply-add, or that do one value at a time.
+_SLOW = ("scalar", "sse42")
+
 
 def isa() -> str:
     """Name the instruction set whose kernels are in use.
@@ -64,7 +67,9 @@ def info() -> dict[str, Any]:
     -------
     dict
         ``version``; ``isa``, the instruction set in use; ``compiled`` and ``runnable``, the names of
-        those that this build holds and that this machine can run; ``threads``, how many threads a
+        those that this build holds and that this machine can run; ``slow``, whether the one in use has
+        to make up for a fused multiply-add that the machine lacks, which makes everything several times
+        slower: that of an x86-64 processor without AVX2; ``threads``, how many threads a
         large call uses: as many as there are processors for this process (by affinity and control
         group), but no more than the environment variable ``FASTINIT_NUM_THREADS`` said at import;
         ``workers``, how many threads there are beside the callers' own. They are made when a call
@@ -83,6 +88,7 @@ def info() -> dict[str, Any]:
         "isa": isa(),
         "compiled": tuple(name for name, compiled, _ in isas if compiled),
         "runnable": tuple(name for name, _, runnable in isas if runnable),
+        "slow": isa() in _SLOW,
         "threads": thread_limit(),
         "workers": _kernels.workers(),
     }

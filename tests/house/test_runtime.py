@@ -46,7 +46,7 @@ def python(code: str, isa: str | None = None) -> subprocess.CompletedProcess[str
 
 def test_info_agrees_with_the_rest() -> None:
     info = fastinit.info()
-    assert set(info) == {"version", "isa", "compiled", "runnable", "threads", "workers"}
+    assert set(info) == {"version", "isa", "compiled", "runnable", "slow", "threads", "workers"}
     assert info["version"] == fastinit.__version__
     assert info["isa"] == fastinit.isa() == _kernels.current_isa()
     assert fastinit.available_isas() == tuple(name for name in info["compiled"] if name in info["runnable"])
@@ -64,13 +64,13 @@ def test_scalar_is_always_there_and_first() -> None:
 
 
 def test_names_and_machines_go_together() -> None:
-    assert [name for name, _, _ in _kernels.isas()] == ["scalar", "neon", "avx2", "avx512"]
+    assert [name for name, _, _ in _kernels.isas()] == ["scalar", "neon", "sse42", "avx2", "avx512"]
     compiled = set(fastinit.info()["compiled"])
     if platform.machine().lower() in ("x86_64", "amd64"):
-        assert compiled == {"scalar", "avx2", "avx512"}
+        assert compiled == {"scalar", "sse42", "avx2", "avx512"}
         assert "neon" not in fastinit.info()["runnable"]
     else:
-        assert not compiled & {"avx2", "avx512"}
+        assert not compiled & {"sse42", "avx2", "avx512"}
 
 
 @pytest.mark.skipif(not Path("/proc/cpuinfo").exists(), reason="the system does not list the processor's flags")
@@ -80,6 +80,7 @@ def test_runnable_sets_are_those_that_the_system_lists() -> None:
         if line.startswith("flags"):
             flags |= set(line.split(":")[1].split())
     runnable = fastinit.info()["runnable"]
+    assert ("sse42" in runnable) == ({"ssse3", "sse4_1", "sse4_2", "popcnt"} <= flags)
     assert ("avx2" in runnable) == ({"avx2", "fma", "f16c"} <= flags)
     assert ("avx512" in runnable) == ({"avx2", "fma", "f16c", "avx512f", "avx512bw", "avx512dq", "avx512vl"} <= flags)
 
@@ -96,6 +97,7 @@ def test_the_version_is_that_of_the_distribution() -> None:
 
 def test_switching_in_the_process(isa: str) -> None:
     assert fastinit.isa() == fastinit.info()["isa"] == isa
+    assert fastinit.info()["slow"] is (isa in ("scalar", "sse42"))
 
 
 @pytest.mark.parametrize("name", ["avx9", "neon" if platform.machine() == "x86_64" else "avx2", ""])
@@ -132,7 +134,7 @@ def test_an_unknown_set_is_an_error_that_names_the_choices(name: str) -> None:
     assert result.returncode == 1
     last = result.stderr.strip().splitlines()[-1]
     assert last == (
-        f"ImportError: FASTINIT_ISA must name one of scalar, neon, avx2, avx512. Received: {name!r}, an unknown name"
+        f"ImportError: FASTINIT_ISA must name one of scalar, neon, sse42, avx2, avx512. Received: {name!r}, an unknown name"
     )
 
 

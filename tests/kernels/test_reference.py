@@ -10,6 +10,7 @@ import mpmath
 import numpy as np
 import pytest
 
+from conftest import RUNNABLE
 from fastinit import _kernels
 from oracle import stream as oracle_stream
 from oracle import tables
@@ -90,6 +91,9 @@ def adversarial_triples(width: int) -> list[tuple[float, float, float]]:
     return [(float(a), float(b), float(c)) for a, b, c in triples if all(map(math.isfinite, (a, b, c)))]
 
 
+SPECIAL_OPERANDS = [0.0, -0.0, 1.0, -2.0, INFINITE, -INFINITE, math.nan]
+
+
 def random_triples(width: int, count: int) -> list[tuple[float, float, float]]:
     rng = np.random.default_rng(7)
     triples = []
@@ -135,6 +139,82 @@ def test_fma_of_the_scalar_kernels_is_exact(width: int) -> None:
     assert mismatches(triples, [fma(*triple) for triple in triples], width) == []
 
 
+def vector_fma(width: int, a: np.ndarray, b: np.ndarray, c: np.ndarray, negated: bool = False) -> np.ndarray:
+    """That of the instruction set in use."""
+    dtype = {32: np.float32, 64: np.float64}[width]
+    size = -(-len(a) // 16) * 16
+    x, y, z = (np.resize(v.astype(dtype), size) for v in (a, b, c))
+    out = np.empty(size, dtype)
+    (_kernels.vector_fma32 if width == 32 else _kernels.vector_fma64)(negated, x, y, z, out)
+    return out[: len(a)]
+
+
+@pytest.mark.parametrize("width", [32, 64])
+def test_fma_of_every_instruction_set_is_exact(width: int, isa: str) -> None:
+    triples = adversarial_triples(width) + random_triples(width, 2000)
+    a, b, c = np.array(triples).T
+    assert mismatches(triples, vector_fma(width, a, b, c), width) == []
+    assert mismatches(triples, vector_fma(width, -a, b, c, negated=True), width) == []
+
+
+@pytest.mark.parametrize("width", [32, 64])
+def test_fma_of_every_instruction_set_treats_lanes_apart(width: int, isa: str) -> None:
+    """Ordinary operands beside those that take another path: each result is what it is among its like."""
+    plain = random_triples(width, 500)
+    rare = adversarial_triples(width)
+    infinite = list(itertools.product([*SPECIAL_OPERANDS, 1.5, 2.0**-140, 3.0**-50], repeat=3))
+    rng = np.random.default_rng(3)
+    mixed = rng.permutation(np.array((plain * 4)[:2000] + infinite + rng.permutation(rare)[:3000].tolist()))
+    a, b, c = mixed.T
+    found = vector_fma(width, a, b, c)
+    one = _kernels.scalar_fma32 if width == 32 else _kernels.scalar_fma64
+    for triple, value in zip(mixed.tolist(), found.tolist(), strict=True):
+        expected = one(*triple)
+        assert bits(value) == bits(expected) or (math.isnan(value) and math.isnan(expected)), triple
+
+
+def tied_operands(width: int, rng: np.random.Generator, count: int) -> tuple[np.ndarray, ...]:
+    """Operands of few bits and of many, whose sums lie in the middle between two numbers, near it, or cancel; any
+    exponents, subnormal and too large results among them."""
+    digits, dtype = {32: (24, np.float32), 64: (53, np.float64)}[width]
+    reach = {32: 40, 64: 300}[width]
+
+    def some() -> np.ndarray:
+        kept = rng.integers(1, digits + 1, count)
+        mantissa = (rng.integers(0, 2**digits, count) >> (digits - kept) | 1).astype(np.float64)
+        scale = rng.choice([2, 8, reach, 2 * reach - 5], count) * rng.uniform(-1.0, 1.0, count)
+        return np.ldexp(mantissa * rng.choice([-1.0, 1.0], count), np.rint(scale).astype(int) - kept).astype(dtype)
+
+    with np.errstate(all="ignore"):
+        a, b, c = some(), some(), some()
+        product = a * b
+        shift = rng.integers(-2 * digits - 4, 2 * digits + 4, count)
+        power = np.ldexp(np.sign(c), np.frexp(np.where(np.isfinite(product), product, 1))[1] + shift).astype(dtype)
+        beside = np.nextafter(-product, rng.choice([-np.inf, np.inf], count).astype(dtype))
+        near = np.ldexp(np.frexp(c)[0], np.frexp(np.where(np.isfinite(product), product, 1))[1] + shift).astype(dtype)
+        return a, b, np.choose(rng.integers(0, 5, count), [c, -product, beside, power, near])
+
+
+@pytest.mark.parametrize("width", [32, 64])
+def test_millions_of_fma_agree_among_instruction_sets(width: int) -> None:
+    """With the hardware's where there is one. The lanes are shuffled: no vector is all of a kind."""
+    rng, before = np.random.default_rng(9), _kernels.current_isa()
+    known = [name for name in RUNNABLE if name != "scalar"]
+    try:
+        for _ in range(8):
+            operands = tied_operands(width, rng, 1 << 18)
+            found = []
+            for name in known:
+                _kernels.use_isa(name)
+                found.append(vector_fma(width, *operands))
+            nan = np.isnan(found[-1])
+            for values in found:
+                assert np.array_equal(np.isnan(values), nan)
+                assert np.array_equal(values[~nan].view(f"u{width // 8}"), found[-1][~nan].view(f"u{width // 8}"))
+    finally:
+        _kernels.use_isa(before)
+
+
 def test_fma_takes_paths_that_differ_from_two_roundings() -> None:
     triples = adversarial_triples(32) + random_triples(32, 2000)
     a, b, c = np.array(triples).T
@@ -151,7 +231,6 @@ def test_fma_broadcasts() -> None:
         assert fma(np.zeros(0), 1.0, 1.0).shape == (0,)
 
 
-SPECIAL_OPERANDS = [0.0, -0.0, 1.0, -2.0, INFINITE, -INFINITE, math.nan]
 FMAS = ["fma32", "fma64", "scalar_fma32", "scalar_fma64"]
 
 

@@ -23,6 +23,14 @@ static uint64_t saved_state(void)
     return (uint64_t)high << 32 | low;
 }
 
+int cpu_has_sse42(void)
+{
+    unsigned a, b, c, d;
+    if (!__get_cpuid(1, &a, &b, &c, &d))
+        return 0;
+    return BIT(c, 0) && BIT(c, 9) && BIT(c, 19) && BIT(c, 20) && BIT(c, 23); /* SSE3, SSSE3, 4.1, 4.2, POPCNT */
+}
+
 int cpu_has_avx2(void)
 {
     const uint64_t ymm = 0x6; /* SSE and AVX state */
@@ -47,6 +55,7 @@ int cpu_has_neon(void) { return 0; }
 
 #else
 
+int cpu_has_sse42(void) { return 0; }
 int cpu_has_avx2(void) { return 0; }
 int cpu_has_avx512(void) { return 0; }
 

@@ -3,6 +3,7 @@
 #define FASTINIT_CPU_H
 
 int cpu_has_neon(void);
+int cpu_has_sse42(void);  /* with POPCNT, which compilers may use with it */
 int cpu_has_avx2(void);   /* with FMA and F16C */
 int cpu_has_avx512(void); /* F, BW, DQ and VL, and all that AVX2 needs */
 

@@ -1,6 +1,7 @@
 /* Which instruction set runs: the ordered table, and the one in use. */
 #include "cpu.h"
 #include "kernels/table.h"
+#include "simd/fpmode.h"
 
 typedef struct {
     const char *name;
@@ -14,6 +15,7 @@ static int always(void) { return 1; }
 static const isa_entry isas[] = {
     {"scalar", &fi_kernels_scalar, always},
     {"neon", 0, cpu_has_neon},
+    {"sse42", &fi_kernels_sse42, cpu_has_sse42},
     {"avx2", &fi_kernels_avx2, cpu_has_avx2},
     {"avx512", &fi_kernels_avx512, cpu_has_avx512},
 };
@@ -21,6 +23,7 @@ static const isa_entry isas[] = {
 static const isa_entry isas[] = {
     {"scalar", &fi_kernels_scalar, always},
     {"neon", &fi_kernels_neon, cpu_has_neon},
+    {"sse42", 0, cpu_has_sse42},
     {"avx2", 0, cpu_has_avx2},
     {"avx512", 0, cpu_has_avx512},
 };
@@ -37,3 +40,10 @@ int fi_isa_current(void) { return current; }
 void fi_isa_use(int isa) { current = isa; }
 const fi_kernels *fi_current_kernels(void) { return isas[current].kernels; }
 float fi_multiply_adds(int64_t count) { return isas[current].kernels->multiply_adds(count); }
+
+void fi_fma(fi_dtype dtype, int negated, const void *a, const void *b, const void *c, void *out, int64_t count)
+{
+    const fpmode before = fpmode_enter();
+    isas[current].kernels->fma(dtype, negated, a, b, c, out, count);
+    fpmode_leave(before);
+}

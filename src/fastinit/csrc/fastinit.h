@@ -351,6 +351,10 @@ double fi_log(double x);
 double fi_erf_sqrt2(double x);  /* P(|Z| <= x), x >= 0 */
 double fi_erfc_sqrt2(double x); /* P(|Z| > x), x >= 0 */
 
+/* out[i] = c[i] + a[i] b[i], or c[i] - a[i] b[i] if `negated`, as the instruction set in use computes it, exposed for
+ * tests; `count` is a multiple of 16. */
+void fi_fma(fi_dtype dtype, int negated, const void *a, const void *b, const void *c, void *out, int64_t count);
+
 /* fma as the scalar kernels compute it, exposed for tests. */
 float fi_scalar_fma32(float a, float b, float c);
 double fi_scalar_fma64(double a, double b, double c);

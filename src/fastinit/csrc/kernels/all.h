@@ -88,6 +88,7 @@ const fi_kernels TABLE_OF(FI_ISA) = {
     .product = {[FI_F32] = product32, [FI_F64] = product64},
     .pack = {[FI_F32] = pack32, [FI_F64] = pack64},
     .multiply_adds = multiply_adds,
+    .fma = fma_run,
     .tile_rows = FI_TILE_ROWS,
     .tile_columns = {[FI_F32] = FI_TILE_VECTORS * FI_LANES, [FI_F64] = FI_TILE_VECTORS * FI_LANES / 2},
     .orthogonal = {[FI_F32] = &orthogonal32, [FI_F64] = &orthogonal64},

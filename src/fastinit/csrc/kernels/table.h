@@ -100,6 +100,7 @@ typedef struct {
     fi_product_run *product[FI_DTYPE_COUNT];                          /* this and the next: likewise */
     fi_pack_run *pack[FI_DTYPE_COUNT];
     float (*multiply_adds)(int64_t count); /* so many fma in registers, at least */
+    void (*fma)(fi_dtype dtype, int negated, const void *a, const void *b, const void *c, void *out, int64_t count);
     int tile_rows, tile_columns[FI_DTYPE_COUNT]; /* columns of a strip */
     const fi_orthogonal_kernels *orthogonal[FI_DTYPE_COUNT];                /* likewise */
     void (*narrow)(fi_dtype from, const void *x, fi_dtype to, void *out, int64_t count);
@@ -107,6 +108,7 @@ typedef struct {
 
 extern const fi_kernels fi_kernels_scalar;
 extern const fi_kernels fi_kernels_neon;
+extern const fi_kernels fi_kernels_sse42;
 extern const fi_kernels fi_kernels_avx2;
 extern const fi_kernels fi_kernels_avx512;
 

@@ -1,0 +1,2 @@
+#include "../simd/sse42.h"
+#include "../kernels/all.h"
