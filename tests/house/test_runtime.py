@@ -134,7 +134,8 @@ def test_an_unknown_set_is_an_error_that_names_the_choices(name: str) -> None:
     assert result.returncode == 1
     last = result.stderr.strip().splitlines()[-1]
     assert last == (
-        f"ImportError: FASTINIT_ISA must name one of scalar, neon, sse42, avx2, avx512. Received: {name!r}, an unknown name"
+        "ImportError: FASTINIT_ISA must name one of scalar, neon, sse42, avx2, avx512. "
+        f"Received: {name!r}, an unknown name"
     )
 
 

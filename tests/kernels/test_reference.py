@@ -10,10 +10,10 @@ import mpmath
 import numpy as np
 import pytest
 
-from conftest import RUNNABLE
 from fastinit import _kernels
 from oracle import stream as oracle_stream
 from oracle import tables
+from support.isas import RUNNABLE
 
 INFINITE = math.inf
 
