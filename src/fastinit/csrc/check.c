@@ -171,7 +171,8 @@ static uint64_t check_orthogonal(fi_dtype dtype, unsigned char *memory)
     fi_law_normal(&normal, dtype, 0.0, 1.0, -(double)__builtin_inff(), (double)__builtin_inff());
     for (int complex_numbers = 0; complex_numbers < 2; complex_numbers++) {
         fi_orthogonal_job job = {.normal = &normal, .source = {KEY, 0, 0}, .complex_numbers = complex_numbers};
-        job.rows = ROWS;
+        job.rows = job.last_row = ROWS;
+        job.dtype = dtype;
         job.columns = job.last_column = COLUMNS;
         job.matrices = 1;
         job.gain = 1.5;
