@@ -31,11 +31,13 @@ from .initializers import (
 )
 from .keys import Key
 from .propagation import gain, lsuv, propagate
+from .rules import Rules
 from .runtime import __version__, available_isas, info, isa
 
 __all__ = [
     "MLP",
     "Key",
+    "Rules",
     "__version__",
     "activate",
     "available_isas",

@@ -1,0 +1,93 @@
+"""Every initializer for tensors that are stored (out, in, *spatial*), as PyTorch and its files store them.
+
+An initializer that knows fans or matrices is told which axes are which. One whose layout is fixed, (*spatial*,
+in, out), draws its tensor as it always does, and the axes are turned afterwards.
+"""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from . import initializers, schemes
+from ._validation import Target, check_target
+
+Initializer = Callable[..., np.ndarray]
+
+_FAN_AXES = {"in_axis": 1, "out_axis": 0}
+# Schemes that hand `in_axis` and `out_axis` on to an initializer with fans.
+_SCALED_SCHEMES: frozenset[Initializer] = frozenset({schemes.fixup, schemes.mup, schemes.siren, schemes.t5})
+_FIXED: frozenset[Initializer] = frozenset(
+    {
+        initializers.delta_orthogonal,
+        initializers.dirac,
+        initializers.identity,
+        initializers.sparse,
+        schemes.zero_hadamard,
+    }
+)
+
+
+def out_in(initializer: Initializer, kwargs: dict[str, Any]) -> tuple[Initializer, dict[str, Any]]:
+    """An initializer and its keyword arguments, for a tensor (out, in, *spatial*); axes that are given stay."""
+    if not inspect.isfunction(initializer):  # another callable knows its layout; and it may have no hash
+        return initializer, kwargs
+    if initializer in _FIXED:
+        return _turned(initializer), kwargs
+    return initializer, {**_axes(initializer), **kwargs}
+
+
+@functools.cache
+def _axes(initializer: Initializer) -> dict[str, int]:
+    if initializer is initializers.orthogonal:
+        return {"column_axis": 0}
+    if initializer in _SCALED_SCHEMES:
+        return _FAN_AXES
+    ours = any(initializer is getattr(initializers, name) for name in initializers.__all__)
+    return _FAN_AXES if ours and "in_axis" in inspect.signature(initializer).parameters else {}
+
+
+@functools.cache
+def _turned(initializer: Initializer) -> Initializer:
+    @functools.wraps(initializer)
+    def draw(
+        shape: Any,
+        *args: Any,
+        dtype: Any = None,
+        out: Any = None,
+        index: Any = None,
+        threads: Any = None,
+        **kwargs: Any,
+    ) -> np.ndarray:
+        target = check_target(shape, dtype, out, index, threads, complex_too=True)
+        order = _order(len(target.shape))
+        block = None if index is None else tuple([slice(*target.ends[axis]) for axis in order])
+        made = initializer(
+            tuple([target.shape[axis] for axis in order]),
+            *args,
+            dtype=target.dtype.numpy if out is None else dtype,
+            out=None if out is None else np.empty([target.block_shape[axis] for axis in order], out.dtype),
+            index=block,
+            threads=threads,
+            **kwargs,
+        )
+        return _turn_back(made, order, target)
+
+    return draw
+
+
+def _order(ndim: int) -> tuple[int, ...]:
+    """The axes of (out, in, *spatial*) in the order (*spatial*, in, out)."""
+    return (*range(2, ndim), 1, 0) if ndim >= 2 else tuple(range(ndim))
+
+
+def _turn_back(made: np.ndarray, order: tuple[int, ...], target: Target) -> np.ndarray:
+    stored = made.transpose(np.argsort(order))
+    if target.out is None:
+        return np.ascontiguousarray(stored).reshape(target.block_shape)
+    np.asarray(target.out)[...] = stored
+    return target.out
