@@ -60,6 +60,22 @@ class DType:
     largest: float  # its largest finite value
     reach: float  # no standard normal of this dtype's kernels lies further out
 
+    @property
+    def name(self) -> str:
+        return "bfloat16" if self.code == _kernels.BFLOAT16 else str(self.numpy)
+
+    def stored(self, values: Any) -> Any:
+        """Values in a form that an array of this dtype takes: as bits where it holds those."""
+        if self is not _BFLOAT16_BITS:
+            return values
+        whole = np.asarray(values)
+        # What is broadcast is converted once.
+        parts = whole[tuple([slice(0, 1 if stride == 0 else None) for stride in whole.strides])]
+        reals = np.ascontiguousarray(parts, np.float32)
+        bits = np.empty(reals.shape, np.uint16)
+        _kernels.narrow(_kernels.FLOAT32, reals, _kernels.BFLOAT16, bits)
+        return np.broadcast_to(bits.reshape(parts.shape), whole.shape)
+
 
 DTYPES = {
     np.dtype(np.float32): DType(np.dtype(np.float32), _kernels.FLOAT32, float(np.finfo(np.float32).max), 6.34),
@@ -67,6 +83,9 @@ DTYPES = {
     np.dtype(np.float16): DType(np.dtype(np.float16), _kernels.FLOAT16, 65504.0, 6.34),
 }
 _FLOAT32 = DTYPES[np.dtype(np.float32)]
+_BFLOAT16_LARGEST = float.fromhex("0x1.fep127")
+# bfloat16 in an array of uint16 that the caller brings: NumPy itself has no such dtype.
+_BFLOAT16_BITS = DType(np.dtype(np.uint16), _kernels.BFLOAT16, _BFLOAT16_LARGEST, 6.34)
 _DTYPE_NAMES = "float32, float64, float16 or bfloat16"
 # Pairs of reals, for the initializers that make complex tensors.
 _COMPLEX_DTYPES = {
@@ -82,6 +101,8 @@ def check_target(shape: Any, dtype: Any, out: Any, index: Any, threads: Any, com
     checked = check_shape(shape)
     if dtype is None:
         kind = _FLOAT32 if out is None else check_dtype(_array(out).dtype, "out.dtype", complex_too)
+    elif isinstance(dtype, str) and dtype == "bfloat16" and isinstance(out, np.ndarray) and out.dtype == np.uint16:
+        kind = _BFLOAT16_BITS
     else:
         kind = check_dtype(dtype, "dtype", complex_too)
     # NumPy, too, leaves zeros out of this product.
@@ -153,7 +174,7 @@ def _resolve_dtype(dtype: Any, name: str, complex_too: bool) -> DType:
     if complex_too and resolved in _COMPLEX_DTYPES:
         return _COMPLEX_DTYPES[resolved]
     if resolved.name == "bfloat16" and resolved.itemsize == 2:
-        return DType(resolved, _kernels.BFLOAT16, float.fromhex("0x1.fep127"), 6.34)
+        return DType(resolved, _kernels.BFLOAT16, _BFLOAT16_LARGEST, 6.34)
     raise TypeError(f"`{name}` must be {names} in native byte order. Received: {resolved!r}")
 
 
@@ -265,7 +286,7 @@ def check_positive_int(name: str, value: Any, least: int = 1) -> int:
 def check_fits(magnitude: float, received: str, dtype: DType) -> None:
     if not magnitude <= dtype.largest:
         raise ValueError(
-            f"every value must be finite in {dtype.numpy}, at most {dtype.largest:.6g}. Received: {received}"
+            f"every value must be finite in {dtype.name}, at most {dtype.largest:.6g}. Received: {received}"
         )
 
 
