@@ -33,7 +33,23 @@ _FIXED: frozenset[Initializer] = frozenset(
 
 
 def out_in(initializer: Initializer, kwargs: dict[str, Any]) -> tuple[Initializer, dict[str, Any]]:
-    """An initializer and its keyword arguments, for a tensor (out, in, *spatial*); axes that are given stay."""
+    """Return an initializer and its keyword arguments, for a tensor that is stored (out, in, *spatial*).
+
+    Parameters
+    ----------
+    initializer : callable
+        One of this package is told its axes, or draws its (*spatial*, in, out) and turns it. Any other is returned.
+    kwargs : dict
+        Axes that it holds stay.
+
+    Examples
+    --------
+    >>> import fastinit
+    >>> from fastinit.rules import out_in
+    >>> function, kwargs = out_in(fastinit.he_normal, {})
+    >>> kwargs
+    {'in_axis': 1, 'out_axis': 0}
+    """
     if not inspect.isfunction(initializer):  # another callable knows its layout; and it may have no hash
         return initializer, kwargs
     if initializer in _FIXED:

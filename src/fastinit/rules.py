@@ -16,7 +16,7 @@ from . import initializers, schemes
 from ._layouts import out_in
 from ._validation import check_choice, check_shape, is_int
 
-__all__ = ["Entry", "Rule", "Rules"]
+__all__ = ["Entry", "Rule", "Rules", "out_in"]
 
 Initializer = Callable[..., np.ndarray]
 

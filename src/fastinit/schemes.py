@@ -513,7 +513,7 @@ def _axes(kwargs: dict[str, Any]) -> tuple[Any, Any, Any]:
 def _growth(shape: Shape, base_shape: Shape, in_axis: Axes, out_axis: Axes, batch_axis: Axes) -> tuple[float, float]:
     """By what factors fan_in and fan_out are larger than those of the base shape."""
     sizes, base = _check_base_shape(check_shape(shape), check_shape(base_shape))
-    if (in_axis, out_axis) == (-2, -1):
+    if (in_axis, out_axis) in ((-2, -1), (1, 0)):  # the axes of weights, here and in PyTorch
         (batch,) = check_axes(len(sizes), batch_axis=batch_axis)
         left = [axis for axis in range(len(sizes)) if axis not in batch]
         if len(left) == 1:  # a bias is the weight of an input that is always one

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
+import threading
 from typing import Any
 
 import torch
 
-from .. import Key
-
 _MASK = (1 << 64) - 1
 
 
-def key_of(seed: Any, generator: Any = None) -> Key:
-    """The key that `seed` and `generator` name; a generator, or torch's own if both are None, is advanced."""
+def key_of(seed: Any, generator: Any = None) -> Any:
+    """What fastinit takes as a seed; a generator, or torch's own if none is given, is advanced."""
     if generator is not None:
         if seed is not None:
             raise TypeError("only one of `seed` and `generator` must be given. Received: both")
@@ -21,16 +20,28 @@ def key_of(seed: Any, generator: Any = None) -> Key:
         return drawn_from(generator)
     if seed is None:
         return drawn_from(torch.default_generator)
+    if type(seed) is int:
+        return seed
     if isinstance(seed, torch.Generator):
         return drawn_from(seed)
     if isinstance(seed, torch.Tensor):
         raise TypeError(f"`seed` must be an int, a fastinit.Key or a torch.Generator. Received: {seed!r}, a tensor")
-    return Key(seed)
+    return seed
 
 
-def drawn_from(generator: torch.Generator) -> Key:
-    """Two words of 64 bits, which is how far the generator advances."""
-    words = torch.empty(2, dtype=torch.int64, device=generator.device)
+class _Word(threading.local):
+    """Memory for a word, each thread's own: new memory for each would take longer than the word."""
+
+    def __init__(self) -> None:
+        with torch.inference_mode(False):
+            self.tensor = torch.zeros((), dtype=torch.int64, device="cpu")
+
+
+_WORD = _Word()
+
+
+def drawn_from(generator: torch.Generator) -> int:
+    """One word of 64 bits, which is how far the generator advances."""
+    word = _WORD.tensor if generator.device.type == "cpu" else _WORD.tensor.to(generator.device)
     # From the least integer to no end: all 64 bits are random.
-    word, stream = words.random_(-(2**63), None, generator=generator).tolist()
-    return Key.from_words(word & _MASK, stream & _MASK)
+    return int(word.random_(-(2**63), None, generator=generator).item()) & _MASK

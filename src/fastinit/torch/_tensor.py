@@ -35,7 +35,13 @@ def dtype_kwargs(tensor: Tensor) -> dict[str, Any]:
 
 def is_direct(tensor: Tensor) -> bool:
     """Whether a tensor's own memory can be handed over: on the CPU, one element after another, as they are."""
-    return tensor.is_cpu and tensor.is_contiguous() and not tensor.is_conj() and not tensor.is_neg()
+    return (
+        tensor.is_cpu
+        and tensor.layout is torch.strided
+        and tensor.is_contiguous()
+        and not tensor.is_neg()
+        and not tensor.is_conj()
+    )
 
 
 def place(tensor: Tensor) -> Place:
