@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 import json
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from os import PathLike
 from pathlib import Path
 from typing import Any, NamedTuple, overload
@@ -155,6 +155,7 @@ class Rules(Sequence[Rule]):
         skip: str | Iterable[str] = (),
         *,
         layout: str = "in_out",
+        optional: Collection[str] = (),
     ) -> dict[str, Entry]:
         """Decide for every tensor, and check that every name has a rule and every rule a name.
 
@@ -166,6 +167,8 @@ class Rules(Sequence[Rule]):
         layout : {"in_out", "out_in"}
             How the tensors are stored: (*spatial*, in, out) as in Keras and JAX, or (out, in, *spatial*) as in
             PyTorch. Axes that a rule gives itself stay.
+        optional : collection of str
+            Names that may go without a rule: the plan omits them then.
 
         Returns
         -------
@@ -203,7 +206,7 @@ class Rules(Sequence[Rule]):
                 if layout == "out_in":
                     function, kwargs = out_in(function, kwargs)
                 plan[name] = Entry(function, shape, kwargs if dtype is None else {**kwargs, "dtype": dtype})
-        without_rule = [name for name in tensors if name not in plan and name not in left_alone]
+        without_rule = [name for name in tensors if name not in {*plan, *left_alone, *optional}]
         used = set(chosen.values())
         idle = [pattern for position, pattern in enumerate(self._compiled) if position not in used]
         idle_skips = [pattern for pattern in passed_over if not any(pattern.fullmatch(name) for name in left_alone)]

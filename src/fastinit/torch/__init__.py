@@ -52,6 +52,7 @@ from ._drop_in import (
     xavier_uniform_,
     zeros_,
 )
+from ._module import by_module, init_
 from ._own import (
     delta_orthogonal_,
     glorot_normal_,
@@ -77,6 +78,7 @@ from ._tensor import array
 
 __all__ = [
     "array",
+    "by_module",
     "calculate_gain",
     "constant",
     "constant_",
@@ -91,6 +93,7 @@ __all__ = [
     "gpt2_residual_",
     "he_normal_",
     "he_uniform_",
+    "init_",
     "kaiming_normal",
     "kaiming_normal_",
     "kaiming_uniform",
