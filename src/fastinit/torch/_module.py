@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import re
 import sys
 from collections.abc import Callable, Iterable, Iterator
@@ -320,7 +321,7 @@ def _is_ours(initializer: Callable[..., np.ndarray]) -> bool:
 def _check_assignment(named: Named, value: Tensor) -> None:
     with torch.no_grad(), _about(named.name):
         for part in reversed(named.owner.parametrizations[named.attribute]):
-            value = part.right_inverse(value)
+            value = copy.deepcopy(part).right_inverse(value)  # some keep what they have seen
 
 
 def _groups(tensors: dict[str, Tensor]) -> Iterator[dict[str, Tensor]]:
