@@ -12,7 +12,7 @@ from typing import Any, NamedTuple, overload
 
 import numpy as np
 
-from . import initializers, schemes
+from . import _presets, initializers, schemes
 from ._layouts import out_in
 from ._validation import check_choice, check_shape, is_int
 
@@ -95,6 +95,49 @@ class Rules(Sequence[Rule]):
         self._rules = tuple([_checked(entry) for entry in _listed(entries)])
         self._compiled = tuple([re.compile(rule.pattern) for rule in self._rules])
         self._functions = tuple([_function(rule) for rule in self._rules])
+
+    @classmethod
+    def preset(cls, name: str, **options: Any) -> Rules:
+        """Return the published initialization of a family of models, for the names of its published code.
+
+        "gpt2" : layers, std=0.02, bias=True
+            GPT-2: N(0, std²), divided by sqrt(2 layers) for what ends on the residual stream; zero biases. The
+            names of Hugging Face's GPT2Model and of nanoGPT (``bias=False`` as there). Radford et al., "Language
+            models are unsupervised multitask learners", 2019; the `_init_weights` of both.
+        "llama" : std=0.02, bias=False
+            Llama, and Mistral and Qwen with the same names: N(0, std²). `_init_weights` of Hugging Face's
+            PreTrainedModel with ``initializer_range=std``; `bias` for models with biases in attention.
+        "vit" : patch=16, channels=3, std=0.02, class_token=True
+            Vision transformers of timm: N(0, std²), zero biases, PyTorch's default for the patches' convolution.
+            `VisionTransformer.init_weights` with ``weight_init=""``. `class_token` for models with such a token or
+            registers.
+
+        Names may stand inside a larger model's. More rules go before, ``Rules([(...), *Rules.preset(...)])``.
+
+        Parameters
+        ----------
+        name : str
+            One of the above.
+        **options
+            As above.
+
+        Returns
+        -------
+        Rules
+
+        Raises
+        ------
+        TypeError, ValueError
+            If there is no preset of this name, or it has no such option.
+
+        Examples
+        --------
+        >>> import fastinit
+        >>> rules = fastinit.Rules.preset("gpt2", layers=12)
+        >>> rules.match("transformer.h.0.attn.c_proj.weight").initializer
+        'gpt2_residual'
+        """
+        return cls(_presets.entries(name, options))
 
     @classmethod
     def load(cls, path: str | PathLike[str]) -> Rules:

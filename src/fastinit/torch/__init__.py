@@ -23,6 +23,7 @@ expanded tensors are refused.
 
 from torch.nn.init import calculate_gain
 
+from ._defaults import defaults
 from ._deprecated import (
     constant,
     dirac,
@@ -82,6 +83,7 @@ __all__ = [
     "calculate_gain",
     "constant",
     "constant_",
+    "defaults",
     "delta_orthogonal_",
     "dirac",
     "dirac_",
