@@ -64,9 +64,13 @@ class DType:
     def name(self) -> str:
         return "bfloat16" if self.code == _kernels.BFLOAT16 else str(self.numpy)
 
+    @property
+    def is_bits(self) -> bool:
+        return self.code == _kernels.BFLOAT16 and self.numpy == np.uint16
+
     def stored(self, values: Any) -> Any:
         """Values in a form that an array of this dtype takes: as bits where it holds those."""
-        if self is not _BFLOAT16_BITS:
+        if not self.is_bits:
             return values
         whole = np.asarray(values)
         # What is broadcast is converted once.
@@ -101,7 +105,7 @@ def check_target(shape: Any, dtype: Any, out: Any, index: Any, threads: Any, com
     checked = check_shape(shape)
     if dtype is None:
         kind = _FLOAT32 if out is None else check_dtype(_array(out).dtype, "out.dtype", complex_too)
-    elif isinstance(dtype, str) and dtype == "bfloat16" and isinstance(out, np.ndarray) and out.dtype == np.uint16:
+    elif is_for_bits(dtype, out):
         kind = _BFLOAT16_BITS
     else:
         kind = check_dtype(dtype, "dtype", complex_too)
@@ -113,6 +117,11 @@ def check_target(shape: Any, dtype: Any, out: Any, index: Any, threads: Any, com
     if out is not None:
         check_out(out, kind, block_shape)
     return Target(checked, block, kind, out, limit, block_shape, math.prod(block_shape) * kind.numpy.itemsize)
+
+
+def is_for_bits(dtype: Any, out: Any) -> bool:
+    """Whether a call asks for the bits of bfloat16, in an array that NumPy can have without ml_dtypes."""
+    return isinstance(dtype, str) and dtype == "bfloat16" and isinstance(out, np.ndarray) and out.dtype == np.uint16
 
 
 def check_shape(shape: Any) -> tuple[int, ...]:

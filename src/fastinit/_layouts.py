@@ -14,7 +14,8 @@ from typing import Any
 import numpy as np
 
 from . import initializers, schemes
-from ._validation import Target, check_target
+from ._arguments import check_target
+from .initializers._engine import Made, described, drawing
 
 Initializer = Callable[..., np.ndarray]
 
@@ -70,40 +71,40 @@ def _axes(initializer: Initializer) -> dict[str, int]:
 @functools.cache
 def _turned(initializer: Initializer) -> Initializer:
     @functools.wraps(initializer)
-    def draw(
+    def describe(
         shape: Any,
         *args: Any,
         dtype: Any = None,
+        seed: Any = None,
         out: Any = None,
         index: Any = None,
         threads: Any = None,
         **kwargs: Any,
-    ) -> np.ndarray:
+    ) -> Made:
         target = check_target(shape, dtype, out, index, threads, complex_too=True)
         order = _order(len(target.shape))
-        block = None if index is None else tuple([slice(*target.ends[axis]) for axis in order])
-        made = initializer(
+        block = tuple([target.block_shape[axis] for axis in order])
+        natural = described(
+            initializer,
             tuple([target.shape[axis] for axis in order]),
             *args,
-            dtype=target.dtype.numpy if out is None else dtype,
-            out=None if out is None else np.empty([target.block_shape[axis] for axis in order], out.dtype),
-            index=block,
+            dtype=dtype if target.dtype.is_bits else target.dtype.numpy,
+            out=np.empty(block, np.uint16) if target.dtype.is_bits else None,
+            index=None if index is None else tuple([slice(*target.ends[axis]) for axis in order]),
             threads=threads,
             **kwargs,
         )
-        return _turn_back(made, order, target)
+        assert isinstance(natural, Made)
 
-    return draw
+        def make(key: int, stream: int, threads: int) -> np.ndarray:
+            made = np.broadcast_to(natural.make(key, stream, threads), block)
+            return np.ascontiguousarray(made.transpose(np.argsort(order))).reshape(target.block_shape)
+
+        return type(natural)(target, make)
+
+    return drawing(describe)
 
 
 def _order(ndim: int) -> tuple[int, ...]:
     """The axes of (out, in, *spatial*) in the order (*spatial*, in, out)."""
     return (*range(2, ndim), 1, 0) if ndim >= 2 else tuple(range(ndim))
-
-
-def _turn_back(made: np.ndarray, order: tuple[int, ...], target: Target) -> np.ndarray:
-    stored = made.transpose(np.argsort(order))
-    if target.out is None:
-        return np.ascontiguousarray(stored).reshape(target.block_shape)
-    np.asarray(target.out)[...] = stored
-    return target.out

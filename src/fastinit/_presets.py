@@ -6,7 +6,7 @@ import inspect
 from collections.abc import Callable
 from typing import Any
 
-from ._validation import check_choice, check_flag, check_positive, check_positive_int
+from ._arguments import check_choice, check_flag, check_positive, check_positive_int
 
 # Whatever a larger model calls what holds this one: "transformer.", "model.", "encoder.vit.".
 _WITHIN = r"(?:.*\.)?"

@@ -13,8 +13,8 @@ from typing import Any, NamedTuple, overload
 import numpy as np
 
 from . import _presets, initializers, schemes
+from ._arguments import check_choice, check_shape, is_int
 from ._layouts import out_in
-from ._validation import check_choice, check_shape, is_int
 
 __all__ = ["Entry", "Rule", "Rules", "out_in"]
 
@@ -315,14 +315,14 @@ _FORM = "a rule must be (pattern, initializer) or (pattern, initializer, kwargs)
 
 
 def _names() -> dict[str, Initializer]:
-    """Everything that draws, by name: initializers, and the schemes that take a shape and hand arguments on."""
-    found: dict[str, Initializer] = {
-        name: getattr(initializers, name) for name in initializers.__all__ if name not in ("get", "initialize")
-    }
-    for name in schemes.__all__:
-        parameters = list(inspect.signature(getattr(schemes, name)).parameters)
-        if parameters[0] == "shape" and parameters[-1] == "common":
-            found[name] = getattr(schemes, name)
+    """Everything that draws, by name: what takes a shape and an `out`, itself or for what it hands arguments on to."""
+    found: dict[str, Initializer] = {}
+    for module in (initializers, schemes):
+        for name in module.__all__:
+            thing = getattr(module, name)
+            parameters = list(inspect.signature(thing).parameters)
+            if parameters[0] == "shape" and {"out", "common"} & {*parameters}:
+                found[name] = thing
     return found
 
 

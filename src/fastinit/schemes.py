@@ -33,6 +33,7 @@ from ._arguments import (
 )
 from .initializers import constant, normal, variance_scaling
 from .initializers._checks import check_std
+from .initializers._engine import Drawn, Made, described, drawing
 from .initializers._fans import compute_fans
 
 __all__ = [
@@ -55,7 +56,8 @@ __all__ = [
 # Transformers, by std
 
 
-def gpt2_residual(shape: Shape, layers: int, std: float = 0.02, **common: Any) -> np.ndarray:
+@drawing
+def gpt2_residual(shape: Shape, layers: int, std: float = 0.02, **common: Any) -> Drawn | Made:
     """Draw a projection that ends on GPT-2's residual stream: N(0, std² / (2 layers)).
 
     A block adds to the stream twice, after its attention and after its MLP, so the variance that
@@ -82,10 +84,13 @@ def gpt2_residual(shape: Shape, layers: int, std: float = 0.02, **common: Any) -
     >>> abs(float(w.std()) / (0.02 / 24**0.5) - 1) < 0.01
     True
     """
-    return normal(shape, 0.0, check_std(std) / math.sqrt(2.0 * check_positive_int("layers", layers)), **common)
+    return described(
+        normal, shape, 0.0, check_std(std) / math.sqrt(2.0 * check_positive_int("layers", layers)), **common
+    )
 
 
-def small_init(shape: Shape, dim: int, **common: Any) -> np.ndarray:
+@drawing
+def small_init(shape: Shape, dim: int, **common: Any) -> Drawn | Made:
     """Draw N(0, 2 / (5 dim)), for the embeddings and weights of a transformer of width `dim`.
 
     It is Xavier's variance for a feed-forward layer from dim to 4 dim, taken for all of them.
@@ -109,10 +114,11 @@ def small_init(shape: Shape, dim: int, **common: Any) -> np.ndarray:
     >>> abs(float(w.std()) / (2 / (5 * 512)) ** 0.5 - 1) < 0.01
     True
     """
-    return normal(shape, 0.0, math.sqrt(2.0 / (5.0 * check_positive_int("dim", dim))), **common)
+    return described(normal, shape, 0.0, math.sqrt(2.0 / (5.0 * check_positive_int("dim", dim))), **common)
 
 
-def wang_init(shape: Shape, dim: int, layers: int, **common: Any) -> np.ndarray:
+@drawing
+def wang_init(shape: Shape, dim: int, layers: int, **common: Any) -> Drawn | Made:
     """Draw N(0, (2 / (layers sqrt(dim)))²), for the output projections of a transformer's blocks.
 
     `small_init` is for the other weights.
@@ -140,10 +146,11 @@ def wang_init(shape: Shape, dim: int, layers: int, **common: Any) -> np.ndarray:
     True
     """
     depth = check_positive_int("layers", layers)
-    return normal(shape, 0.0, 2.0 / (depth * math.sqrt(check_positive_int("dim", dim))), **common)
+    return described(normal, shape, 0.0, 2.0 / (depth * math.sqrt(check_positive_int("dim", dim))), **common)
 
 
-def t5(shape: Shape, head_dim: int = 1, factor: float = 1.0, **common: Any) -> np.ndarray:
+@drawing
+def t5(shape: Shape, head_dim: int = 1, factor: float = 1.0, **common: Any) -> Drawn | Made:
     """Draw a weight of T5: N(0, factor² / (fan_in head_dim)).
 
     One rule for all: ``t5((d, h * d_kv), head_dim=d_kv)`` for queries, whose dot products T5 does not
@@ -173,7 +180,7 @@ def t5(shape: Shape, head_dim: int = 1, factor: float = 1.0, **common: Any) -> n
     True
     """
     scale = check_positive("factor", factor) ** 2 / check_positive_int("head_dim", head_dim)
-    return variance_scaling(shape, scale, "fan_in", "untruncated_normal", **common)
+    return described(variance_scaling, shape, scale, "fan_in", "untruncated_normal", **common)
 
 
 # Transformers, by factors
@@ -302,7 +309,8 @@ def t_fixup(*, encoder_layers: int = 0, decoder_layers: int = 0) -> tuple[Factor
 # Residual networks
 
 
-def fixup(shape: Shape, branches: int, depth: int = 2, **common: Any) -> np.ndarray:
+@drawing
+def fixup(shape: Shape, branches: int, depth: int = 2, **common: Any) -> Drawn | Made:
     """Draw a weight inside a residual branch of a network without normalization.
 
     He's normal initialization times ``branches**(-1 / (2 depth - 2))``. The last weight of each branch
@@ -334,10 +342,11 @@ def fixup(shape: Shape, branches: int, depth: int = 2, **common: Any) -> np.ndar
     length, weights = check_positive_int("branches", branches), check_positive_int("depth", depth, least=2)
     # A variance takes the square of the factor.
     scale = 2.0 * length ** (-1.0 / (weights - 1))
-    return variance_scaling(shape, scale, "fan_in", "untruncated_normal", **common)
+    return described(variance_scaling, shape, scale, "fan_in", "untruncated_normal", **common)
 
 
-def zero_hadamard(shape: Shape, **common: Any) -> np.ndarray:
+@drawing
+def zero_hadamard(shape: Shape, **common: Any) -> Drawn | Made:
     """Return a weight of the ZerO initialization: identity or Hadamard, without randomness.
 
     The identity if the layer does not widen; else the leading block of a Hadamard matrix of order
@@ -370,20 +379,21 @@ def zero_hadamard(shape: Shape, **common: Any) -> np.ndarray:
     check_rank(sizes, 2, 32, "`shape` must have at least two axes, (..., in, out)")
     inputs, outputs = sizes[-2:]
     if outputs <= inputs:
-        return constant(sizes, np.eye(inputs, outputs), **common)
+        return described(constant, sizes, np.eye(inputs, outputs), **common)
     order = (outputs - 1).bit_length()
     shared = np.arange(inputs)[:, None] & np.arange(outputs)
     odd = np.zeros(shared.shape, bool)
     for bit in range(order):  # the sign is the parity of the bits that both indices have
         odd ^= (shared >> bit & 1).astype(bool)
     size = math.sqrt(2.0 ** (1 - order))
-    return constant(sizes, np.where(odd, -size, size), **common)
+    return described(constant, sizes, np.where(odd, -size, size), **common)
 
 
 # Implicit representations
 
 
-def siren(shape: Shape, first: bool = False, omega: float = 30.0, **common: Any) -> np.ndarray:
+@drawing
+def siren(shape: Shape, first: bool = False, omega: float = 30.0, **common: Any) -> Drawn | Made:
     """Draw a weight of a sinusoidal network, ``sin(omega (x W + b))``.
 
     Uniform in ±sqrt(6 / fan_in) / omega, so that what enters each sine has a std of about 1; in the first
@@ -415,16 +425,17 @@ def siren(shape: Shape, first: bool = False, omega: float = 30.0, **common: Any)
     """
     frequency = check_positive("omega", omega)
     if not first:
-        return variance_scaling(shape, 2.0 / frequency**2, "fan_in", "uniform", **common)
+        return described(variance_scaling, shape, 2.0 / frequency**2, "fan_in", "uniform", **common)
     # A limit L is a variance of L² / 3, which is scale / fan_in.
     fan_in, _ = compute_fans(check_shape(shape), *_axes(common))
-    return variance_scaling(shape, 1.0 / (3.0 * max(1, fan_in)), "fan_in", "uniform", **common)
+    return described(variance_scaling, shape, 1.0 / (3.0 * max(1, fan_in)), "fan_in", "uniform", **common)
 
 
 # One model at several widths
 
 
-def mup(shape: Shape, base_shape: Shape, std: float = 0.02, **common: Any) -> np.ndarray:
+@drawing
+def mup(shape: Shape, base_shape: Shape, std: float = 0.02, **common: Any) -> Drawn | Made:
     """Draw a weight of a model that shares its hyperparameters with a narrower one (muP).
 
     N(0, std²) at `base_shape`. In a model that is wider, with r = fan_in / base_fan_in, the std is
@@ -458,7 +469,7 @@ def mup(shape: Shape, base_shape: Shape, std: float = 0.02, **common: Any) -> np
         common.pop(name, None)
     grown_in, grown_out = _growth(shape, base_shape, *axes)
     power = 0.0 if grown_in == 1.0 else 1.0 if grown_out == 1.0 else 0.5
-    return normal(shape, 0.0, check_std(std) * grown_in**-power, **common)
+    return described(normal, shape, 0.0, check_std(std) * grown_in**-power, **common)
 
 
 def mup_rate(

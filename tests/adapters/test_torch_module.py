@@ -576,6 +576,10 @@ def test_a_callable_of_the_users_is_an_initializer() -> None:
         nn.ParameterDict({"a": torch.ones(2, 3), "b": torch.ones(3, 2).T}), [(".", ramp, {"scale": 2.0})], seed=0
     )
     assert model["a"].tolist() == model["b"].tolist() == [[0.0, 2.0, 4.0], [6.0, 8.0, 10.0]]
+    half = init.init_(
+        nn.ParameterDict({"a": torch.ones(2, 3, dtype=torch.bfloat16)}), [(".", ramp, {"scale": 0.1})], seed=0
+    )
+    assert torch.equal(half["a"], (torch.tensor(0.1) * torch.arange(6.0).reshape(2, 3)).bfloat16())
 
 
 def test_no_warning_comes_from_any_of_this() -> None:

@@ -150,18 +150,19 @@ def check_converted(made: NDArray[Any], target: Target) -> NDArray[Any]:
         raise ValueError(
             f"an initializer must return the shape of its `out`, {target.block_shape}. Received: {values.shape}"
         )
-    if values.dtype != dtype.numpy:
+    if values.dtype != dtype.numpy or dtype.is_bits:
         kinds = "fiuc" if dtype.numpy.kind == "c" else "fiu"
         if values.dtype.kind not in kinds and values.dtype.name != "bfloat16":
             raise TypeError(
-                f"an initializer must return numbers that its `out` of {dtype.numpy} can hold. Received: {values.dtype}"
+                f"an initializer must return numbers that its `out` of {dtype.name} can hold. Received: {values.dtype}"
             )
         with own_arithmetic():
-            converted = values.astype(dtype.numpy)
-            lost = np.isfinite(values) & ~np.isfinite(converted)
+            converted = dtype.stored(values) if dtype.is_bits else values.astype(dtype.numpy)
+            finite = converted & 0x7F80 != 0x7F80 if dtype.is_bits else np.isfinite(converted)
+            lost = np.isfinite(values) & ~finite
         if lost.any():
             raise ValueError(
-                f"an initializer must return values that are finite in {dtype.numpy}, like its `out`. "
+                f"an initializer must return values that are finite in {dtype.name}, like its `out`. "
                 f"Received: {values[lost][0]!r}"
             )
         values = converted

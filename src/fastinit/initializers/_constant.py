@@ -236,7 +236,7 @@ def _everywhere(target: Target, value: Any) -> Fixed:
 def _rounded(shape: tuple[int, ...], target: Target, values: Any) -> Array:
     array = new_array(shape, target.dtype.numpy)
     with own_arithmetic():
-        array[...] = values
+        array[...] = target.dtype.stored(values)  # rounded to the dtype
     return array
 
 

@@ -150,9 +150,16 @@ registry: dict[str, Callable[..., Array]] = {}
 
 
 def initializer(describe: Callable[P, Drawn | Made]) -> Callable[P, Array]:
-    """Make a public initializer, registered under its name, of a function that describes what a call asks for.
+    """Make a public initializer, registered under its name, of a function that describes what a call asks for."""
+    draw = drawing(describe)
+    registry[describe.__name__] = draw
+    return draw
 
-    The attribute `request` of the initializer is that function, and remembers.
+
+def drawing(describe: Callable[P, Drawn | Made]) -> Callable[P, Array]:
+    """Make a public function of one that describes what a call asks for.
+
+    Its attribute `request` is that function, and remembers.
     """
     request = RememberedRequests(describe)
 
@@ -167,8 +174,13 @@ def initializer(describe: Callable[P, Drawn | Made]) -> Callable[P, Array]:
     draw.__signature__ = signature.replace(return_annotation="np.ndarray")  # type: ignore[attr-defined]
     draw.__annotations__ = {**describe.__annotations__, "return": "np.ndarray"}
     draw.request = request  # type: ignore[attr-defined]
-    registry[draw.__name__] = draw
     return draw
+
+
+def described(initializer: Callable[..., Array], *args: Any, **kwargs: Any) -> Drawn | Made:
+    """What a call of an initializer of this package would ask for."""
+    request: Drawn | Made = initializer.request(args, kwargs)  # type: ignore[attr-defined]
+    return request
 
 
 # In a process whose subnormals count as zero, this and others like it equal zero, and nothing may be looked up.

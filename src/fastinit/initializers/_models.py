@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from .._arguments import Out, Target, Threads, check_target, check_threads, overlapping
+from .._arguments import Out, Target, Threads, check_target, check_threads, is_for_bits, overlapping
 from ..keys import Key, Seed
 from ..runtime import thread_limit
 from ._checks import check_converted, check_entries, check_entry, check_made
@@ -109,11 +109,13 @@ class Called:
 
     def __init__(self, function: Callable[..., Any], shape: Any, kwargs: dict[str, Any]) -> None:
         self.out: Out = kwargs.pop("out", None)
+        # bfloat16's bits are made here of whatever numbers the function returns.
+        dtype = kwargs.pop("dtype") if is_for_bits(kwargs.get("dtype"), self.out) else None
         self.function = functools.partial(function, shape, **kwargs)
         # What it returns without an `out` is its own affair.
         self.target: Target | None = None
         if self.out is not None:
-            self.target = check_target(shape, None, self.out, None, None, complex_too=True)
+            self.target = check_target(shape, dtype, self.out, None, None, complex_too=True)
 
     def prepare(self, work: Work, key: int, stream: int, threads: int) -> Array:
         made = check_made(self.function(seed=Key.from_words(key, stream)))

@@ -11,7 +11,7 @@ import pytest
 
 from fastinit import Rules, initialize
 
-NAMES = json.loads((Path(__file__).parent / "data/parameter_names.json").read_text())
+NAMES = json.loads((Path(__file__).parents[1] / "data/parameter_names.json").read_text())
 
 
 @pytest.mark.parametrize("model", sorted(NAMES["models"]))
