@@ -30,3 +30,15 @@ def test_everything_public_is_documented_by_an_example() -> None:
     deprecated = {name for name in init.__all__ if f"{name}_" in init.__all__}
     for name in sorted({*init.__all__} - deprecated - {"calculate_gain"}):  # torch's own
         assert ">>> " in getattr(init, name).__doc__, name
+
+
+def test_the_page_for_those_who_come_from_pytorch() -> None:
+    path = ROOT / "docs/guide/coming-from-pytorch.md"
+    if not path.exists():
+        pytest.skip("the docs are not here")
+    failed, tried = doctest.testfile(str(path), module_relative=False)
+    assert tried >= 20
+    assert failed == 0
+    text = path.read_text()
+    for name in sorted({*init.__all__} - {name for name in init.__all__ if f"{name}_" in init.__all__}):
+        assert f"`{name}" in text or f"init.{name}" in text, name
