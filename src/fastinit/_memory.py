@@ -8,8 +8,10 @@ first and the last of every array stay small pages. Here a large array begins on
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import math
 import mmap
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -51,6 +53,35 @@ def new_zeros(shape: tuple[int, ...], dtype: np.dtype[Any]) -> NDArray[Any]:
         return np.zeros(shape, dtype)
     memory = np.zeros(size + _ALIGNMENT, _BYTE)
     return np.ndarray(shape, dtype, memory, -_kernels.address(memory) % _ALIGNMENT)
+
+
+def prefer_huge_pages(array: NDArray[Any]) -> None:
+    """Ask for huge pages in memory that another library allocated and that nobody has touched yet.
+
+    For arrays that will be kept, like a model's weights: what has been touched may be moved into huge pages later.
+    """
+    if array.nbytes < HUGE_FROM_IN_A_MODEL or _advise is None:
+        return
+    address = _kernels.address(array)
+    first = address + -address % _HUGE_PAGE
+    size = (address + array.nbytes) // _HUGE_PAGE * _HUGE_PAGE - first
+    if size > 0:
+        _advise(first, size, mmap.MADV_HUGEPAGE)  # a kernel without them says no, which changes nothing
+
+
+def _system_call() -> Callable[[int, int, int], int] | None:
+    """madvise for memory that is no mmap of Python's, where there is such a thing."""
+    if not hasattr(mmap, "MADV_HUGEPAGE"):
+        return None
+    try:
+        call = ctypes.CDLL(None).madvise
+    except (AttributeError, OSError):
+        return None
+    call.argtypes = (ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int)
+    return call
+
+
+_advise = _system_call()
 
 
 def _huge_pages(size: int) -> NDArray[np.uint8] | None:

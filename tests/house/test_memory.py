@@ -94,3 +94,11 @@ def test_overlapping_agrees_with_every_pair() -> None:
             arrays.append(memory[start:stop][:: generator.choice([1, 1, 2, 5, -3, 60])])
         pairs = [(i, j) for j in range(len(arrays)) for i in range(j) if np.shares_memory(arrays[i], arrays[j])]
         assert overlapping(arrays) == (pairs[0] if pairs else None)
+
+
+def test_huge_pages_may_be_asked_for_in_memory_of_others() -> None:
+    for size in (0, 100, _memory.HUGE_FROM_IN_A_MODEL, 3 * _memory.HUGE_FROM_IN_A_MODEL + 12345):
+        array = np.full(size, 7, np.uint8)
+        _memory.prefer_huge_pages(array[1:])
+        _memory.prefer_huge_pages(array)
+        assert (array == 7).all()

@@ -16,6 +16,7 @@ from torch.nn import Embedding, EmbeddingBag, Module
 
 import fastinit
 
+from .._memory import prefer_huge_pages
 from ..rules import Entry, Rules, out_in
 from ._fill import check_arguments
 from ._names import Named, tensors_of
@@ -238,6 +239,7 @@ class _Work:
         for name, tensor in tensors.items():
             initializer, shape, kwargs = self._entries[name]
             out = view(tensor) if outs is None else outs[name]
+            prefer_huge_pages(out)  # after to_empty every page of it is new
             described[name] = (initializer, shape, {**kwargs, "out": out, **dtype_kwargs(tensor)})
         fastinit.initialize(described, seed=self._seed, threads=self._threads)
 
