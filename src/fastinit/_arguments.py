@@ -88,7 +88,9 @@ DTYPES = {
 }
 _FLOAT32 = DTYPES[np.dtype(np.float32)]
 _BFLOAT16_LARGEST = float.fromhex("0x1.fep127")
-# bfloat16 in an array of uint16 that the caller brings: NumPy itself has no such dtype.
+# bfloat16 in an array of uint16 that the caller brings: NumPy itself has no such dtype. This is its name within the
+# package.
+BITS = "bfloat16, as bits"
 _BFLOAT16_BITS = DType(np.dtype(np.uint16), _kernels.BFLOAT16, _BFLOAT16_LARGEST, 6.34)
 _DTYPE_NAMES = "float32, float64, float16 or bfloat16"
 # Pairs of reals, for the initializers that make complex tensors.
@@ -164,6 +166,8 @@ def check_dtype(dtype: Any, name: str = "dtype", complex_too: bool = False) -> D
 @lru_cache(maxsize=64)
 def _resolve_dtype(dtype: Any, name: str, complex_too: bool) -> DType:
     names = _ALL_DTYPE_NAMES if complex_too else _DTYPE_NAMES
+    if isinstance(dtype, str) and dtype == BITS:
+        return _BFLOAT16_BITS
     if isinstance(dtype, str) and dtype == "bfloat16":
         try:
             import ml_dtypes

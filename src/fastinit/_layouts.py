@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from . import initializers, schemes
-from ._arguments import check_target
+from ._arguments import BITS, check_target
 from .initializers._engine import Made, described, drawing
 
 Initializer = Callable[..., np.ndarray]
@@ -88,8 +88,7 @@ def _turned(initializer: Initializer) -> Initializer:
             initializer,
             tuple([target.shape[axis] for axis in order]),
             *args,
-            dtype=dtype if target.dtype.is_bits else target.dtype.numpy,
-            out=np.empty(block, np.uint16) if target.dtype.is_bits else None,
+            dtype=BITS if target.dtype.is_bits else target.dtype.numpy,
             index=None if index is None else tuple([slice(*target.ends[axis]) for axis in order]),
             threads=threads,
             **kwargs,

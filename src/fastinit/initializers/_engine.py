@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .. import _kernels
-from .._arguments import Block, DType, Out, Target, check_out
+from .._arguments import BITS, Block, DType, Out, Target, check_out, is_for_bits
 from .._memory import ALIGNED_FROM, HUGE_FROM_IN_A_MODEL, new_array
 from ..keys import key_and_stream
 from ..runtime import THREADED_BYTES, thread_limit
@@ -201,10 +201,11 @@ class RememberedRequests:
         out = kwargs.pop("out", None)
         if out is None:
             return self.remember(args, kwargs)
-        if not isinstance(out, np.ndarray) or kwargs.get("dtype") is not None:
+        bits = is_for_bits(kwargs.get("dtype"), out)
+        if not bits and (not isinstance(out, np.ndarray) or kwargs.get("dtype") is not None):
             return self.describe(*args, out=out, **kwargs)
         try:
-            request = self.remember(args, {**kwargs, "dtype": out.dtype})
+            request = self.remember(args, {**kwargs, "dtype": BITS if bits else out.dtype})
         except TypeError:  # which should speak of `out` if it is its dtype that is wrong
             return self.describe(*args, out=out, **kwargs)
         check_out(out, request.target.dtype, request.target.block_shape)

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 from torch.nn.parameter import is_lazy
 
-_REAL = (torch.float32, torch.float64, torch.float16, torch.bfloat16)
+REAL = (torch.float32, torch.float64, torch.float16, torch.bfloat16)
 _COMPLEX = (torch.complex64, torch.complex128)
 
 
@@ -103,8 +103,8 @@ def check(tensor: Any, *, complex_too: bool = False, abstract_too: bool = False)
     if tensor.layout is not torch.strided or tensor.is_quantized:
         kind = "a quantized tensor" if tensor.is_quantized else f"layout {tensor.layout}"
         raise TypeError(f"`tensor` must be dense: fill a dense one and convert it. Received: {kind}")
-    if tensor.dtype not in _REAL and not (complex_too and tensor.dtype in _COMPLEX):
-        allowed = _REAL + _COMPLEX if complex_too else _REAL
+    if tensor.dtype not in REAL and not (complex_too and tensor.dtype in _COMPLEX):
+        allowed = REAL + _COMPLEX if complex_too else REAL
         names = [str(dtype).removeprefix("torch.") for dtype in allowed]
         raise TypeError(f"`tensor` must have dtype {', '.join(names[:-1])} or {names[-1]}. Received: {tensor.dtype}")
     if tensor.is_inference() and not torch.is_inference_mode_enabled():
