@@ -99,6 +99,10 @@ class Identity(_Filled, keras.initializers.Identity):
     def _fill(self, shape: tuple[int, ...], **common: Any) -> np.ndarray:
         return initializers.identity(shape, float(self.gain), **common)
 
+    def get_config(self) -> dict[str, Any]:
+        """Return the arguments of the constructor, where Keras's class forgets its gain."""
+        return {"gain": self.gain}
+
 
 @register
 class Dirac(Initializer, keras.initializers.Initializer):

@@ -26,7 +26,11 @@ def make(fill: Callable[..., np.ndarray], shape: tuple[int, ...], dtype: str, se
 
 def place(tensor: Any, layout: Any) -> Any:
     """The array by a layout: on its devices."""
-    return tensor if layout is None else jax.device_put(tensor, _sharding(layout))
+    if layout is None:
+        return tensor
+    if isinstance(tensor, jax.core.Tracer):
+        return jax.lax.with_sharding_constraint(tensor, getattr(layout, "backend_layout", layout))
+    return jax.device_put(tensor, _sharding(layout))
 
 
 def _call_back(fill: Callable[..., np.ndarray], shape: tuple[int, ...], dtype: str, seed: Seed) -> Any:
