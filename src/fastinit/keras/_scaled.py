@@ -23,7 +23,7 @@ class _Scaled(FanInitializer):
         fan_in, fan_out = fans_of_axes(shape, *axes)
         fan = {"fan_in": fan_in, "fan_out": fan_out}.get(law[0], (fan_in + fan_out) / 2)
         # Axes may be inputs and outputs at once, which fastinit's may not: all of them count for a fan of 1.
-        no_fan = {"in_axis": (), "out_axis": (), "batch_axis": tuple(range(len(shape)))}
+        no_fan: dict[str, Any] = {"in_axis": (), "out_axis": (), "batch_axis": tuple(range(len(shape)))}
         return initializers.variance_scaling(shape, scale / max(1.0, fan), "fan_in", law[1], **no_fan, **common)
 
 
