@@ -54,7 +54,8 @@ def check(tensor: Any, fan_in: int) -> None:
     std = math.sqrt(2 / fan_in)
     assert abs(values.mean(dtype=np.float64)) <= 6 * std / math.sqrt(values.size)
     assert abs(values.std(dtype=np.float64) - std) <= 6 * std / math.sqrt(2 * values.size)
-    assert np.abs(values).max() <= np.float32(2 * std / 0.87962566103423978)
+    # Keras's own may end a rounding error beyond the bound.
+    assert np.abs(values).max() <= 2 * std / 0.87962566103423978 * (1 + 1e-6)
 
 
 def time(benchmark: BenchmarkFixture, group: str, library: str, job: Callable[[], Any]) -> None:

@@ -8,9 +8,8 @@ import numpy as np
 import pytest
 
 import fastinit
-import fastinit.keras as fk
 from support.bits import assert_same_bits
-from support.keras_backend import BACKEND, ignore_copy_keyword, keras, numpy_of
+from support.keras_backend import BACKEND, fk, ignore_copy_keyword, keras, numpy_of
 
 pytestmark = ignore_copy_keyword
 

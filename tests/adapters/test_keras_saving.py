@@ -11,9 +11,8 @@ import numpy as np
 import pytest
 
 import fastinit
-import fastinit.keras as fk
 from support.bits import assert_same_bits
-from support.keras_backend import ignore_copy_keyword, keras, numpy_of, run
+from support.keras_backend import fk, ignore_copy_keyword, keras, numpy_of, run
 
 pytestmark = ignore_copy_keyword
 

@@ -9,9 +9,8 @@ import numpy as np
 import pytest
 
 import fastinit
-import fastinit.keras as fk
 from support.bits import assert_same_bits
-from support.keras_backend import VERSION, ignore_copy_keyword, keras, numpy_of
+from support.keras_backend import VERSION, fk, ignore_copy_keyword, keras, numpy_of
 
 pytestmark = ignore_copy_keyword
 
@@ -142,9 +141,11 @@ def test_layers_that_name_axes_keep_the_seed(seed: Any) -> None:
 def test_one_seed_for_all_of_attention_is_keras_own_rule() -> None:
     """It clones the initializer by its config: a seed that is in the config gives three equal kernels."""
     shape = (None, 4, 16)
-    fixed = keras.layers.MultiHeadAttention(2, 8, kernel_initializer=fk.HeNormal(seed=5))
-    fixed.build(shape, shape)
-    assert_same_bits(numpy_of(fixed.query_dense.kernel), numpy_of(fixed.key_dense.kernel))
+    for package in (fk, keras.initializers):
+        for seed in (5, keras.random.SeedGenerator(5)):
+            fixed = keras.layers.MultiHeadAttention(2, 8, kernel_initializer=package.HeNormal(seed=seed))
+            fixed.build(shape, shape)
+            assert_same_bits(numpy_of(fixed.query_dense.kernel), numpy_of(fixed.key_dense.kernel))
     keras.utils.set_random_seed(5)
     free = keras.layers.MultiHeadAttention(2, 8, kernel_initializer=fk.HeNormal())
     free.build(shape, shape)

@@ -10,10 +10,9 @@ import numpy as np
 import pytest
 
 import fastinit
-import fastinit.keras as fk
 from fastinit import schemes
 from support.bits import assert_same_bits
-from support.keras_backend import BACKEND, VERSION, ignore_copy_keyword, keras, numpy_of, run
+from support.keras_backend import BACKEND, VERSION, fk, ignore_copy_keyword, keras, numpy_of, run
 
 pytestmark = ignore_copy_keyword
 
@@ -141,6 +140,14 @@ def test_attention_has_the_fans_of_its_axes() -> None:
     assert abs(numpy_of(kernel).std() / math.sqrt(2 / 256) - 1) < 0.01
     projection = layer.output_dense.kernel
     assert_same_bits(numpy_of(projection), fastinit.he_normal((8, 32, 256), in_axis=(0, 1), out_axis=2, seed=1))
+
+
+def test_a_function_has_the_wrong_fans() -> None:
+    """As the guide says, and why there are classes."""
+    layer = keras.layers.EinsumDense("abc,cde->abde", (None, 8, 32), kernel_initializer=fastinit.he_normal)
+    layer.build((None, 4, 256))
+    assert layer.kernel.shape == (256, 8, 32)
+    assert abs(numpy_of(layer.kernel).std() / 0.0313 - 1) < 0.01
 
 
 @pytest.mark.skipif(VERSION < (3, 15), reason="Keras names axes to initializers from 3.15 on")

@@ -1,4 +1,4 @@
-"""Keras for the tests of fastinit.keras, or a skip that says what is missing.
+"""Keras and fastinit.keras for the tests of it, or a skip that says what is missing.
 
 Keras has one backend in a process. KERAS_BACKEND names it; without it the tests take the first that is here:
 
@@ -30,6 +30,9 @@ os.environ.setdefault("JAX_PLATFORMS", "cpu")
 import keras
 
 import fastinit
+import fastinit.keras as fk
+
+__all__ = ["BACKEND", "VERSION", "fk", "ignore_copy_keyword", "keras", "numpy_of", "run"]
 
 BACKEND: str = keras.backend.backend()
 VERSION = tuple(int(part) for part in keras.__version__.split(".")[:2])

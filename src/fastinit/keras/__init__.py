@@ -22,8 +22,8 @@ dtype
     types, with the values of float32.
 
 A function as an initializer, ``Dense(64, kernel_initializer=fastinit.he_normal)``, ignores
-`keras.utils.set_random_seed`, has the wrong fans in EinsumDense and MultiHeadAttention, and can be loaded
-from a saved model only if fastinit.keras was imported when it was saved. The classes do better in all of it.
+`keras.utils.set_random_seed`, has the wrong fans in EinsumDense, is refused by MultiHeadAttention, and can be
+loaded from a saved model only if fastinit.keras was imported when it was saved. The classes do better in all of it.
 """
 
 from ._constant import Constant, Dirac, Identity, Ones, Zeros
