@@ -48,14 +48,15 @@ def wait_for(tensor: Any) -> Any:
     return tensor.block_until_ready() if BACKEND == "jax" else tensor
 
 
-def check(tensor: Any, fan_in: int) -> None:
+def check(library: str, tensor: Any, fan_in: int) -> None:
     """Of a truncated normal of std sqrt(2 / fan_in)."""
     values = np.asarray(keras.ops.convert_to_numpy(tensor))
     std = math.sqrt(2 / fan_in)
     assert abs(values.mean(dtype=np.float64)) <= 6 * std / math.sqrt(values.size)
     assert abs(values.std(dtype=np.float64) - std) <= 6 * std / math.sqrt(2 * values.size)
-    # Keras's own may end a rounding error beyond the bound.
-    assert np.abs(values).max() <= 2 * std / 0.87962566103423978 * (1 + 1e-6)
+    # Keras leaves about five values of a million outside on PyTorch, fastinit none.
+    outside = np.count_nonzero(np.abs(values) > np.float32(2 * std / 0.87962566103423978))
+    assert outside <= (1e-4 * values.size if library == "keras" else 0)
 
 
 def time(benchmark: BenchmarkFixture, group: str, library: str, job: Callable[[], Any]) -> None:
@@ -68,7 +69,7 @@ def time(benchmark: BenchmarkFixture, group: str, library: str, job: Callable[[]
 def test_he_normal(benchmark: BenchmarkFixture, library: str) -> None:
     if library in LIBRARIES:
         initializer = LIBRARIES[library](seed=0)
-        check(initializer((SIDE, SIDE)), SIDE)
+        check(library, initializer((SIDE, SIDE)), SIDE)
         time(benchmark, f"HeNormal {SIDE}x{SIDE}", library, lambda: wait_for(initializer((SIDE, SIDE))))
     else:  # what no hand-over can beat
         time(benchmark, f"HeNormal {SIDE}x{SIDE}", library, lambda: fastinit.he_normal((SIDE, SIDE), seed=0))
@@ -94,6 +95,6 @@ def test_sequential(benchmark: BenchmarkFixture, library: str) -> None:
     assert model.count_params() == 23_030_760
     if library in LIBRARIES:
         for layer in model.layers:
-            check(layer.kernel, layer.kernel.shape[0])
+            check(library, layer.kernel, layer.kernel.shape[0])
     del model
     time(benchmark, "Sequential of 23 M parameters", library, job)
