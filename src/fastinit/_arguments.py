@@ -353,9 +353,9 @@ def overlapping(arrays: Sequence[npt.NDArray[Any]]) -> tuple[int, int] | None:
     # There are some; which are named shall not depend on where arrays lie.
     lows, highs = np.array(spans, np.uint64).T
     for j in range(1, len(arrays)):
-        for i in np.flatnonzero((lows[:j] < highs[j]) & (highs[:j] > lows[j])):
+        for i in np.flatnonzero((lows[:j] < highs[j]) & (highs[:j] > lows[j])).tolist():
             if np.shares_memory(arrays[i], arrays[j]):
-                return int(i), j
+                return i, j
     raise AssertionError("two arrays shared memory, and then did not")
 
 

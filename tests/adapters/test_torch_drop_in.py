@@ -14,9 +14,9 @@ import pytest
 torch = pytest.importorskip("torch", reason="PyTorch is not installed")
 stats = pytest.importorskip("scipy.stats", reason="SciPy is not installed")
 
-import fastinit  # noqa: E402
-import fastinit.torch as init  # noqa: E402
-from fastinit import schemes  # noqa: E402
+import fastinit
+import fastinit.torch as init
+from fastinit import schemes
 
 DEPRECATED = [name for name in torch.nn.init.__all__ if f"{name}_" in torch.nn.init.__all__]
 NEW = [name for name in torch.nn.init.__all__ if name not in DEPRECATED]

@@ -13,12 +13,12 @@ import pytest
 
 torch = pytest.importorskip("torch", reason="PyTorch is not installed")
 
-from torch import nn  # noqa: E402
-from torch.nn.utils import parametrizations, parametrize, prune  # noqa: E402
+from torch import nn
+from torch.nn.utils import parametrizations, parametrize, prune
 
-import fastinit  # noqa: E402
-import fastinit.torch as init  # noqa: E402
-from fastinit import Key, Rules  # noqa: E402
+import fastinit
+import fastinit.torch as init
+from fastinit import Key, Rules
 
 RULES = [(".*weight", "he_normal"), (".*bias", "zeros")]
 

@@ -12,8 +12,8 @@ import pytest
 
 torch = pytest.importorskip("torch", reason="PyTorch is not installed")
 
-import fastinit.torch as init  # noqa: E402
-from fastinit import Key, Rules, normal  # noqa: E402
+import fastinit.torch as init
+from fastinit import Key, Rules, normal
 
 nn = torch.nn
 NAMES = json.loads((Path(__file__).parent.parent / "data/parameter_names.json").read_text())

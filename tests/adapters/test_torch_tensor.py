@@ -10,9 +10,9 @@ import pytest
 
 torch = pytest.importorskip("torch", reason="PyTorch is not installed")
 
-import fastinit  # noqa: E402
-import fastinit.torch as init  # noqa: E402
-from fastinit.torch._fill import fill  # noqa: E402
+import fastinit
+import fastinit.torch as init
+from fastinit.torch._fill import fill
 
 DTYPES = ["float32", "float64", "float16", "bfloat16"]
 
