@@ -27,7 +27,7 @@ cdef activate_of(const opened *a, fi_dtype dtype, int kind, double parameter, ou
     cdef fi_scattered scattered
     cdef fi_shape shape
     cdef opened o
-    cdef bint is_new
+    cdef bint is_new, apart
     cdef int i
     cdef int64_t columns
     cdef int most = 1
@@ -41,7 +41,8 @@ cdef activate_of(const opened *a, fi_dtype dtype, int kind, double parameter, ou
         return None
     try:
         gathers = shape.count > 0 and fi_lay_out_activation(&a.array, &scattered)
-        if not is_new and not known_apart and (gathers or o.view.buf != a.view.buf) and not fi_apart(&o.array, &a.array):
+        apart = is_new or known_apart or fi_apart(&o.array, &a.array)
+        if not apart and (gathers or o.view.buf != a.view.buf):
             return None
         if shape.count == 0:
             return out

@@ -38,7 +38,7 @@ cdef dense_of(const fi_array *x, const fi_array *weight, const fi_array *bias, f
     cdef fi_dense_plan plan
     cdef fi_shape shape
     cdef opened o
-    cdef bint is_new
+    cdef bint is_new, apart
     cdef Memory memory = None
     job.dtype = dtype
     job.activation = <fi_activation>kind
@@ -49,8 +49,8 @@ cdef dense_of(const fi_array *x, const fi_array *weight, const fi_array *bias, f
     if out is None:
         return None
     try:
-        if not is_new and not known_apart and not (fi_apart(&o.array, x) and fi_apart(&o.array, weight)
-                                    and (bias == NULL or fi_apart(&o.array, bias))):
+        apart = fi_apart(&o.array, x) and fi_apart(&o.array, weight) and (bias == NULL or fi_apart(&o.array, bias))
+        if not (is_new or known_apart or apart):
             return None
         if shape.count == 0:
             return out

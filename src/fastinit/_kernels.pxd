@@ -103,7 +103,7 @@ cdef extern from "fastinit.h" nogil:
     int fi_activate(fi_dtype dtype, fi_activation kind, double parameter, const void *x, void *out, int64_t rows,
                     int64_t columns, int threads) except 1 nogil
     int fi_activate_scattered(fi_dtype dtype, fi_activation kind, double parameter, const fi_scattered *x, void *out,
-                               int threads) except 1 nogil
+                              int threads) except 1 nogil
     bint fi_lay_out_activation(const fi_array *x, fi_scattered *scattered) noexcept
 
     ctypedef struct fi_dense_job:
@@ -157,7 +157,8 @@ cdef extern from "fastinit.h" nogil:
     void fi_unpack(fi_dtype dtype, const void *strips, int64_t depth, int64_t columns, void *weight) noexcept
 
     float fi_multiply_adds(int64_t count) noexcept nogil
-    void fi_fma(fi_dtype dtype, int negated, const void *a, const void *b, const void *c, void *out, int64_t count) noexcept
+    void fi_fma(fi_dtype dtype, int negated, const void *a, const void *b, const void *c, void *out,
+                int64_t count) noexcept
 
     ctypedef struct fi_orthogonal_job:
         const fi_law *normal

@@ -107,8 +107,8 @@ cdef class Network:
         if weight.size:
             bytes_of = weight.reshape(-1).view(np.uint8)
             for n in range(items):
-                fi_unpack(self.dtype, <char *>layer.strips + n * layer.strips_item * itemsize, layer.depth, layer.columns,
-                          &bytes_of[0] + n * layer.depth * layer.columns * itemsize)
+                fi_unpack(self.dtype, <char *>layer.strips + n * layer.strips_item * itemsize,
+                          layer.depth, layer.columns, &bytes_of[0] + n * layer.depth * layer.columns * itemsize)
         if layer.bias == NULL:
             return weight, None
         bias = _empty(bias_shape, float_dtype(self.dtype))
