@@ -13,7 +13,7 @@ import operator
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any, NamedTuple, SupportsIndex
+from typing import Any, NamedTuple, SupportsIndex, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -28,6 +28,10 @@ Out = npt.NDArray[Any] | None
 Index = tuple[slice, ...] | None
 Threads = SupportsIndex | None
 
+# What the forward pass computes in: all arrays of a call have one of the two dtypes.
+Real = TypeVar("Real", np.float32, np.float64)
+Reals = npt.NDArray[np.float32] | npt.NDArray[np.float64]
+
 Block = tuple[tuple[int, int], ...]
 
 _MAX_BYTES = 1 << 63
@@ -40,7 +44,7 @@ class Target(NamedTuple):
     shape: tuple[int, ...]  # of the whole tensor
     block: Block | None  # the part of it that is wanted, None for all
     dtype: DType
-    out: np.ndarray | None
+    out: Out
     threads: int | None
     block_shape: tuple[int, ...]
     nbytes: int  # of what is wanted

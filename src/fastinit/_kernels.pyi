@@ -15,6 +15,7 @@ SCALED: dict[str, int]
 
 @final
 class Law:
+    def __init__(self, *args: Any, **kwargs: Any) -> None: ...  # raises
     @staticmethod
     def words() -> Law: ...
     @staticmethod
@@ -64,12 +65,17 @@ def dense(
     known_apart: bool = False,
 ) -> NDArray[Any] | None: ...
 
+@final
+class Memory:
+    def __new__(cls, size: int) -> Memory: ...
+
+@final
 class Network:
     leading: tuple[int, ...]
     inputs: int
     outputs: int
     shapes: list[tuple[tuple[int, ...], tuple[int, ...] | None]]
-    def __init__(self, dtype: int, layers: list[tuple[Any, Any, int, float]], leading: tuple[int, ...]) -> None: ...
+    def __new__(cls, dtype: int, layers: list[tuple[Any, Any, int, float]], leading: tuple[int, ...]) -> Network: ...
     def set(self, index: int, weight: Any, bias: Any) -> None: ...
     def get(self, index: int) -> tuple[NDArray[Any], NDArray[Any] | None]: ...
     def run(

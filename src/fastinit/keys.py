@@ -8,13 +8,11 @@ from __future__ import annotations
 
 import hashlib
 import os
-from typing import Any, Union
+from typing import Any
 
 import numpy as np
 
 from ._arguments import is_int
-
-Seed = Union[None, int, np.integer[Any], "Key", np.random.SeedSequence, np.random.Generator, np.random.BitGenerator]
 
 _LIMIT = 1 << 64
 _PERSON = b"fastinit.v1"
@@ -131,6 +129,9 @@ class Key:
         if self.stream == 0:
             return f"Key({self.key})"
         return f"Key.from_words({self.key:#018x}, {self.stream:#018x})"
+
+
+Seed = None | int | np.integer[Any] | Key | np.random.SeedSequence | np.random.Generator | np.random.BitGenerator
 
 
 def key_and_stream(seed: Any) -> tuple[int, int]:

@@ -6,7 +6,7 @@ import os
 import sys
 from collections.abc import Iterable
 from importlib.util import find_spec
-from typing import Any
+from typing import TypedDict
 
 try:
     from . import _kernels
@@ -60,7 +60,19 @@ def available_isas() -> tuple[str, ...]:
     return tuple(name for name, compiled, runnable in _kernels.isas() if compiled and runnable)
 
 
-def info() -> dict[str, Any]:
+class Info(TypedDict):
+    """What `info` returns."""
+
+    version: str
+    isa: str
+    compiled: tuple[str, ...]
+    runnable: tuple[str, ...]
+    slow: bool
+    threads: int
+    workers: int
+
+
+def info() -> Info:
     """Tell what this installation is and what it runs.
 
     Returns

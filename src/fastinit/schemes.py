@@ -17,13 +17,18 @@ one model at several widths   `mup`, `mup_rate`
 from __future__ import annotations
 
 import math
-from typing import Any, NamedTuple
+import sys
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypedDict
 
 import numpy as np
 
 from ._arguments import (
     Axes,
+    DTypeLike,
+    Index,
+    Out,
     Shape,
+    Threads,
     check_axes,
     check_choice,
     check_positive,
@@ -35,6 +40,12 @@ from .initializers import constant, normal, variance_scaling
 from .initializers._checks import check_std
 from .initializers._engine import Drawn, Made, described, drawing
 from .initializers._fans import compute_fans
+from .keys import Seed
+
+if sys.version_info >= (3, 11):
+    from typing import Unpack
+elif TYPE_CHECKING:
+    from typing_extensions import Unpack
 
 __all__ = [
     "Factors",
@@ -53,11 +64,29 @@ __all__ = [
 ]
 
 
+class Common(TypedDict, total=False):
+    """The keyword arguments of every initializer."""
+
+    dtype: DTypeLike
+    seed: Seed
+    out: Out
+    index: Index
+    threads: Threads
+
+
+class CommonWithFans(Common, total=False):
+    """These, and the axes of a fan."""
+
+    in_axis: Axes
+    out_axis: Axes
+    batch_axis: Axes
+
+
 # Transformers, by std
 
 
 @drawing
-def gpt2_residual(shape: Shape, layers: int, std: float = 0.02, **common: Any) -> Drawn | Made:
+def gpt2_residual(shape: Shape, layers: int, std: float = 0.02, **common: Unpack[Common]) -> Drawn | Made:
     """Draw a projection that ends on GPT-2's residual stream: N(0, std² / (2 layers)).
 
     A block adds to the stream twice, after its attention and after its MLP, so the variance that
@@ -90,7 +119,7 @@ def gpt2_residual(shape: Shape, layers: int, std: float = 0.02, **common: Any) -
 
 
 @drawing
-def small_init(shape: Shape, dim: int, **common: Any) -> Drawn | Made:
+def small_init(shape: Shape, dim: int, **common: Unpack[Common]) -> Drawn | Made:
     """Draw N(0, 2 / (5 dim)), for the embeddings and weights of a transformer of width `dim`.
 
     It is Xavier's variance for a feed-forward layer from dim to 4 dim, taken for all of them.
@@ -118,7 +147,7 @@ def small_init(shape: Shape, dim: int, **common: Any) -> Drawn | Made:
 
 
 @drawing
-def wang_init(shape: Shape, dim: int, layers: int, **common: Any) -> Drawn | Made:
+def wang_init(shape: Shape, dim: int, layers: int, **common: Unpack[Common]) -> Drawn | Made:
     """Draw N(0, (2 / (layers sqrt(dim)))²), for the output projections of a transformer's blocks.
 
     `small_init` is for the other weights.
@@ -150,7 +179,7 @@ def wang_init(shape: Shape, dim: int, layers: int, **common: Any) -> Drawn | Mad
 
 
 @drawing
-def t5(shape: Shape, head_dim: int = 1, factor: float = 1.0, **common: Any) -> Drawn | Made:
+def t5(shape: Shape, head_dim: int = 1, factor: float = 1.0, **common: Unpack[CommonWithFans]) -> Drawn | Made:
     """Draw a weight of T5: N(0, factor² / (fan_in head_dim)).
 
     One rule for all: ``t5((d, h * d_kv), head_dim=d_kv)`` for queries, whose dot products T5 does not
@@ -310,7 +339,7 @@ def t_fixup(*, encoder_layers: int = 0, decoder_layers: int = 0) -> tuple[Factor
 
 
 @drawing
-def fixup(shape: Shape, branches: int, depth: int = 2, **common: Any) -> Drawn | Made:
+def fixup(shape: Shape, branches: int, depth: int = 2, **common: Unpack[CommonWithFans]) -> Drawn | Made:
     """Draw a weight inside a residual branch of a network without normalization.
 
     He's normal initialization times ``branches**(-1 / (2 depth - 2))``. The last weight of each branch
@@ -346,7 +375,7 @@ def fixup(shape: Shape, branches: int, depth: int = 2, **common: Any) -> Drawn |
 
 
 @drawing
-def zero_hadamard(shape: Shape, **common: Any) -> Drawn | Made:
+def zero_hadamard(shape: Shape, **common: Unpack[Common]) -> Drawn | Made:
     """Return a weight of the ZerO initialization: identity or Hadamard, without randomness.
 
     The identity if the layer does not widen; else the leading block of a Hadamard matrix of order
@@ -393,7 +422,7 @@ def zero_hadamard(shape: Shape, **common: Any) -> Drawn | Made:
 
 
 @drawing
-def siren(shape: Shape, first: bool = False, omega: float = 30.0, **common: Any) -> Drawn | Made:
+def siren(shape: Shape, first: bool = False, omega: float = 30.0, **common: Unpack[CommonWithFans]) -> Drawn | Made:
     """Draw a weight of a sinusoidal network, ``sin(omega (x W + b))``.
 
     Uniform in ±sqrt(6 / fan_in) / omega, so that what enters each sine has a std of about 1; in the first
@@ -427,7 +456,8 @@ def siren(shape: Shape, first: bool = False, omega: float = 30.0, **common: Any)
     if not first:
         return described(variance_scaling, shape, 2.0 / frequency**2, "fan_in", "uniform", **common)
     # A limit L is a variance of L² / 3, which is scale / fan_in.
-    fan_in, _ = compute_fans(check_shape(shape), *_axes(common))
+    axes = common.get("in_axis", -2), common.get("out_axis", -1), common.get("batch_axis", ())
+    fan_in, _ = compute_fans(check_shape(shape), *axes)
     return described(variance_scaling, shape, 1.0 / (3.0 * max(1, fan_in)), "fan_in", "uniform", **common)
 
 
@@ -435,7 +465,7 @@ def siren(shape: Shape, first: bool = False, omega: float = 30.0, **common: Any)
 
 
 @drawing
-def mup(shape: Shape, base_shape: Shape, std: float = 0.02, **common: Any) -> Drawn | Made:
+def mup(shape: Shape, base_shape: Shape, std: float = 0.02, **common: Unpack[CommonWithFans]) -> Drawn | Made:
     """Draw a weight of a model that shares its hyperparameters with a narrower one (muP).
 
     N(0, std²) at `base_shape`. In a model that is wider, with r = fan_in / base_fan_in, the std is
@@ -464,9 +494,7 @@ def mup(shape: Shape, base_shape: Shape, std: float = 0.02, **common: Any) -> Dr
     >>> abs(float(w.std()) / (0.05 / 4) - 1) < 0.01
     True
     """
-    axes = _axes(common)
-    for name in ("in_axis", "out_axis", "batch_axis"):
-        common.pop(name, None)
+    axes = common.pop("in_axis", -2), common.pop("out_axis", -1), common.pop("batch_axis", ())
     grown_in, grown_out = _growth(shape, base_shape, *axes)
     power = 0.0 if grown_in == 1.0 else 1.0 if grown_out == 1.0 else 0.5
     return described(normal, shape, 0.0, check_std(std) * grown_in**-power, **common)
@@ -475,7 +503,7 @@ def mup(shape: Shape, base_shape: Shape, std: float = 0.02, **common: Any) -> Dr
 def mup_rate(
     shape: Shape,
     base_shape: Shape,
-    optimizer: str = "adam",
+    optimizer: Literal["adam", "sgd"] = "adam",
     *,
     in_axis: Axes = -2,
     out_axis: Axes = -1,
@@ -515,10 +543,6 @@ def mup_rate(
     if optimizer == "adam":
         return 1.0 / grown_in
     return grown_out if grown_in == 1.0 else 1.0 / grown_in if grown_out == 1.0 else 1.0
-
-
-def _axes(kwargs: dict[str, Any]) -> tuple[Any, Any, Any]:
-    return kwargs.get("in_axis", -2), kwargs.get("out_axis", -1), kwargs.get("batch_axis", ())
 
 
 def _growth(shape: Shape, base_shape: Shape, in_axis: Axes, out_axis: Axes, batch_axis: Axes) -> tuple[float, float]:

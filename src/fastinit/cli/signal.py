@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Any
+from typing import Any, cast
 
-import numpy as np
+from numpy.typing import NDArray
 
 from .._terminal import table
+from ..forward import Activation
 from ..initializers import get
 from ..propagation import propagate
 from ..propagation._plot import draw, require_file, require_matplotlib
@@ -47,19 +48,20 @@ def _is_count(text: str) -> bool:
     return text.isdecimal() and len(text) <= 6 and int(text) > 0
 
 
-def parse_activation(text: str) -> str | tuple[str, float]:
+def parse_activation(text: str) -> Activation:
     """ "relu", or "leaky_relu:0.2" with a parameter."""
     name, colon, parameter = text.partition(":")
-    return (name, _number(text, parameter)) if colon else name
+    return cast(Activation, (name, _number(text, parameter)) if colon else name)  # whoever takes it checks it
 
 
-def parse_scheme(text: str) -> Callable[..., np.ndarray]:
+def parse_scheme(text: str) -> Callable[..., NDArray[Any]]:
     """The initializer of "he_normal", "normal:0.01" or "uniform:0:1"."""
     name, *numbers = text.strip().split(":")
     function, names = get(name), _PARAMETERS.get(name, ())
     if len(numbers) > len(names) or (name in _NEEDING and not numbers):
         raise _bad_scheme(text, names)
-    return partial(function, **{key: _number(text, value) for key, value in zip(names, numbers, strict=False)})
+    values: dict[str, Any] = {key: _number(text, value) for key, value in zip(names, numbers, strict=False)}
+    return partial(function, **values)
 
 
 def _number(text: str, value: str) -> float:
@@ -95,7 +97,7 @@ def run(
     if plot is not None:
         require_matplotlib()
         require_file(plot)
-    makers: dict[str, Callable[..., np.ndarray]] = {}
+    makers: dict[str, Callable[..., NDArray[Any]]] = {}
     for text in schemes.split(","):
         name = text.strip()
         if name in makers:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
 from .. import _kernels
-from .._arguments import check_out, check_threads
+from .._arguments import Real, Threads, check_out, check_threads
 from .._memory import new_array
 from ..runtime import thread_limit
 from ._arrays import MOST_AXES, written
@@ -21,7 +22,30 @@ PARAMETERS.update(leaky_relu=0.01, elu=1.0, softplus=1.0)
 # These work on rows, the others on single values.
 OF_ROWS = frozenset({"softmax", "log_softmax"})
 
-Activation = str | tuple[str, float] | None
+# The same names for type checkers, which read no compiled module. tests/house/test_types.py compares them.
+Elementwise = Literal[
+    "linear",
+    "relu",
+    "relu6",
+    "leaky_relu",
+    "elu",
+    "selu",
+    "gelu",
+    "gelu_tanh",
+    "silu",
+    "sigmoid",
+    "hard_sigmoid",
+    "hard_silu",
+    "tanh",
+    "softplus",
+    "softsign",
+    "mish",
+    "exp",
+]
+WithParameter = Literal["leaky_relu", "elu", "softplus"]
+OfRows = Literal["softmax", "log_softmax"]
+ElementwiseActivation = Elementwise | tuple[WithParameter, float] | None
+Activation = ElementwiseActivation | OfRows
 
 _BY_NAME: dict[Any, tuple[int, float]] = {
     name: (_kernels.ACTIVATIONS[name], parameter or 0.0) for name, parameter in PARAMETERS.items()
@@ -37,7 +61,9 @@ def resolve(activation: Any) -> tuple[int, float]:
     return _kernels.ACTIVATIONS[name], parameter
 
 
-def activate(x: np.ndarray, name: Any, out: np.ndarray | None = None, *, threads: Any = None) -> np.ndarray:
+def activate(
+    x: NDArray[Real], name: Activation, out: NDArray[Real] | None = None, *, threads: Threads = None
+) -> NDArray[Real]:
     """Apply an activation function to every value, or to every row, of an array.
 
     ================  =====================================================================  ===========
@@ -109,7 +135,7 @@ def activate(x: np.ndarray, name: Any, out: np.ndarray | None = None, *, threads
     array([0.016, 0.117, 0.867])
     """
     kind, parameter = resolve(name)
-    word = name[0] if isinstance(name, tuple) else name
+    word: str | None = name[0] if isinstance(name, tuple) else name
     if isinstance(name, tuple):
         check_activation_parameter(name[0], parameter, check_real_array("x", x))
     of_rows = word in OF_ROWS
@@ -120,7 +146,7 @@ def activate(x: np.ndarray, name: Any, out: np.ndarray | None = None, *, threads
 
     # Either an argument is wrong, or `out` lies in the gaps of `x`, and to tell that takes longer.
     dtype = check_real_array("x", x)
-    if of_rows:
+    if word is not None and of_rows:
         check_rows(word, x)
     if out is not None:
         check_out(out, dtype, x.shape)

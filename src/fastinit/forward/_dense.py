@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-import numpy as np
+from numpy.typing import NDArray
 
 from .. import _kernels
-from .._arguments import check_flag, check_threads
+from .._arguments import Real, Threads, check_flag, check_threads
 from ..runtime import thread_limit
 from ._activation import Activation, resolve
 from ._arrays import written
@@ -15,15 +13,15 @@ from ._checks import check_activation_parameter, check_dense, check_real_array, 
 
 
 def dense(
-    x: np.ndarray,
-    weight: np.ndarray,
-    bias: np.ndarray | None = None,
+    x: NDArray[Real],
+    weight: NDArray[Real],
+    bias: NDArray[Real] | None = None,
     activation: Activation = None,
     *,
-    out: np.ndarray | None = None,
+    out: NDArray[Real] | None = None,
     transpose_weight: bool = False,
-    threads: Any = None,
-) -> np.ndarray:
+    threads: Threads = None,
+) -> NDArray[Real]:
     """Compute ``activation(x @ weight + bias)`` in one call.
 
     Parameters

@@ -7,9 +7,10 @@ from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from .. import _kernels
-from .._arguments import check_threads
+from .._arguments import Real, Reals, Threads, check_threads
 from ..runtime import thread_limit
 from ._activation import Activation, resolve
 from ._arrays import own, written
@@ -28,8 +29,8 @@ from ._checks import (
 class Layer(NamedTuple):
     """A dense layer: ``activation(x @ weight + bias)``."""
 
-    weight: np.ndarray
-    bias: np.ndarray | None
+    weight: Reals
+    bias: Reals | None
     activation: Activation
 
 
@@ -81,7 +82,7 @@ class MLP:
     (300, 16, 4)
     """
 
-    def __init__(self, layers: Iterable[tuple[np.ndarray, np.ndarray | None, Activation]]) -> None:
+    def __init__(self, layers: Iterable[tuple[Reals, Reals | None, Activation]]) -> None:
         given = [Layer(*layer) for layer in check_layers(layers)]
         dtype, leading = check_mlp([(layer.weight, layer.bias) for layer in given])
         described = []
@@ -98,8 +99,8 @@ class MLP:
     @classmethod
     def from_arrays(
         cls,
-        weights: Sequence[np.ndarray],
-        biases: Sequence[np.ndarray | None] | None = None,
+        weights: Sequence[Reals],
+        biases: Sequence[Reals | None] | None = None,
         activation: Activation = "relu",
         output_activation: Activation = None,
     ) -> MLP:
@@ -116,7 +117,7 @@ class MLP:
         activations = [activation] * (len(weights) - 1) + [output_activation]
         return cls(zip(weights, [None] * len(weights) if biases is None else biases, activations, strict=True))
 
-    def __call__(self, x: np.ndarray, out: np.ndarray | None = None, *, threads: Any = None) -> np.ndarray:
+    def __call__(self, x: NDArray[Real], out: NDArray[Real] | None = None, *, threads: Threads = None) -> NDArray[Real]:
         """Run x, of shape (in,), (batch, in) or (..., batch, in), through all layers."""
         limit = thread_limit if threads is None else check_threads(threads)
         result = self._network.run(x, out, limit)
@@ -127,7 +128,7 @@ class MLP:
         check_result(out, self._dtype, shape, x=x)
         return written(network.run(x, out, limit, True))
 
-    def update(self, index: int, weight: np.ndarray | None = None, bias: np.ndarray | None = None) -> None:
+    def update(self, index: int, weight: Reals | None = None, bias: Reals | None = None) -> None:
         """Copy new values into a layer, in place; None leaves the old ones.
 
         The arrays have the shapes and the dtype of those that they replace.
@@ -158,7 +159,7 @@ class MLP:
         return sum(math.prod(shape) for pair in self._network.shapes for shape in pair if shape is not None)
 
     @property
-    def dtype(self) -> np.dtype:
+    def dtype(self) -> np.dtype[Any]:
         """Of weights, inputs and outputs."""
         return self._dtype.numpy
 

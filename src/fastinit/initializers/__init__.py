@@ -23,7 +23,7 @@ threads : int
 from ._constant import constant, dirac, identity, ones, zeros
 from ._fans import fans
 from ._lookup import get
-from ._models import initialize
+from ._models import Entry, initialize
 from ._orthogonal import delta_orthogonal, orthogonal
 from ._random import normal, truncated_normal, uniform
 from ._scaled import (
@@ -42,6 +42,7 @@ from ._scaled import (
 from ._sparse import sparse
 
 __all__ = [
+    "Entry",
     "constant",
     "delta_orthogonal",
     "dirac",

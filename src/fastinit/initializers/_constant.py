@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from .._arguments import (
     DTypeLike,
@@ -87,7 +88,7 @@ def ones(
 @initializer
 def constant(
     shape: Shape,
-    value: Any,
+    value: ArrayLike,
     *,
     dtype: DTypeLike = None,
     seed: Seed = None,

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import functools
 import inspect
+import sys
 from collections.abc import Callable
 from typing import Any, ParamSpec, Protocol, TypeVar
 
@@ -16,9 +17,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .. import _kernels
-from .._arguments import BITS, Block, DType, Out, Target, check_out, is_for_bits
+from .._arguments import (
+    BITS,
+    Block,
+    DType,
+    DTypeLike,
+    Index,
+    Out,
+    Shape,
+    Target,
+    Threads,
+    check_out,
+    is_for_bits,
+)
 from .._memory import ALIGNED_FROM, HUGE_FROM_IN_A_MODEL, new_array
-from ..keys import key_and_stream
+from ..keys import Seed, key_and_stream
 from ..runtime import THREADED_BYTES, thread_limit
 from ._checks import unknown_name
 
@@ -146,6 +159,23 @@ def memory_of(array: Array, dtype: DType) -> Array:
     return array.view(np.uint16) if dtype.code == _kernels.BFLOAT16 else array
 
 
+class Initializer(Protocol):
+    """An initializer of this package, by what all of them take."""
+
+    def __call__(
+        self,
+        shape: Shape,
+        /,
+        *args: Any,
+        dtype: DTypeLike = None,
+        seed: Seed = None,
+        out: Out = None,
+        index: Index = None,
+        threads: Threads = None,
+        **kwargs: Any,
+    ) -> Array: ...
+
+
 registry: dict[str, Callable[..., Array]] = {}
 
 
@@ -171,8 +201,10 @@ def drawing(describe: Callable[P, Drawn | Made]) -> Callable[P, Array]:
     # To the reader it is one function: its signature is that of `describe` but for the result.
     del draw.__wrapped__
     signature = inspect.signature(describe)
-    draw.__signature__ = signature.replace(return_annotation="np.ndarray")  # type: ignore[attr-defined]
-    draw.__annotations__ = {**describe.__annotations__, "return": "np.ndarray"}
+    draw.__signature__ = signature.replace(return_annotation="NDArray[Any]")  # type: ignore[attr-defined]
+    # Not as strings, which whoever asks for them would look up in this module; Python 3.10 has not all of the names.
+    annotations = inspect.get_annotations(describe, eval_str=sys.version_info >= (3, 11))
+    draw.__annotations__ = {**annotations, "return": Array}
     draw.request = request  # type: ignore[attr-defined]
     return draw
 
@@ -234,7 +266,7 @@ def remembered(function: Callable[P, R]) -> Callable[P, R]:
     return remember
 
 
-def find(name: Any) -> Callable[..., Array]:
+def find(name: Any) -> Initializer:
     """The initializer of a name."""
     if not isinstance(name, str) or name not in registry:
         raise unknown_name(name, registry)

@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
-import numpy as np
-
-from ._engine import find
+from ._engine import Initializer, find
 
 
-def get(name: str) -> Callable[..., np.ndarray]:
+def get(name: str) -> Initializer:
     """Look an initializer up by its name.
 
     Parameters

@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import Any
 
-import numpy as np
-
-from .._arguments import Out, Target, Threads, check_target, check_threads, is_for_bits, overlapping
+from .._arguments import Out, Shape, Target, Threads, check_target, check_threads, is_for_bits, overlapping
 from ..keys import Key, Seed
 from ..runtime import thread_limit
 from ._checks import check_converted, check_entries, check_entry, check_made
 from ._engine import Array, RememberedRequests, Request, Work, find
 
+# (initializer, shape), or (initializer, shape, kwargs)
+_Maker = str | Callable[..., Array]
+Entry = tuple[_Maker, Shape] | tuple[_Maker, Shape, Mapping[str, Any]]
 
-def initialize(
-    tensors: Mapping[str, Sequence[Any]], *, seed: Seed = None, threads: Threads = None
-) -> dict[str, np.ndarray]:
+
+def initialize(tensors: Mapping[str, Entry], *, seed: Seed = None, threads: Threads = None) -> dict[str, Array]:
     """Initialize all tensors of a model in one call, in parallel.
 
     Every tensor gets its own stream, ``Key(seed).child(name)``, so the result is that of the separate

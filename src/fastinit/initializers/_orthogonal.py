@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import functools
 import math
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
 from .. import _kernels
 from .._arguments import (
+    Axes,
     Block,
     DType,
     DTypeLike,
@@ -45,7 +46,7 @@ def orthogonal(
     shape: Shape,
     gain: float = 1.0,
     column_axis: int = -1,
-    batch_axis: Any = (),
+    batch_axis: Axes = (),
     *,
     precise: bool = False,
     dtype: DTypeLike = None,

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
 from .._arguments import check_choice
-from ..forward._activation import OF_ROWS, PARAMETERS, Activation
+from ..forward._activation import OF_ROWS, PARAMETERS, ElementwiseActivation
 from ..forward._checks import check_activation
 from ._checks import no_gain, two_parameters
 from ._gain_table import ELU_BELOW_ZERO, GAINS
@@ -19,7 +19,9 @@ _ELEMENTWISE = {name: PARAMETERS[name] for name in sorted(set(PARAMETERS) - OF_R
 NAMES = tuple(_ELEMENTWISE)
 
 
-def gain(activation: Activation, param: float | None = None, convention: str | None = None) -> float:
+def gain(
+    activation: ElementwiseActivation, param: float | None = None, convention: Literal["torch"] | None = None
+) -> float:
     """Return the factor that keeps a signal's second moment through an activation.
 
     ``1 / sqrt(E[f(z)**2])`` for a standard normal z: weights of variance ``gain**2 / fan_in`` make the

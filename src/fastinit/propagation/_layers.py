@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from itertools import pairwise
-from typing import Any
+from typing import Any, SupportsIndex, TypeVar, cast
 
 import numpy as np
+from numpy.typing import NDArray
 
-from ..forward import Layer
+from .._arguments import Reals
+from ..forward import MLP, Activation, Layer
 from ..forward._activation import PARAMETERS
 from ..forward._checks import check_activation
 from ..initializers._engine import find
 from ..keys import Key
 from ._checks import check_layer, check_made, check_network, check_same_dtype, only_for_widths
+
+T = TypeVar("T")
+
+# All layers or all widths; as two kinds of sequence, a list display would not be read as either.
+Network = MLP | Sequence[tuple[Reals, Reals | None, Activation] | SupportsIndex]
 
 
 class Default(str):
@@ -22,13 +29,23 @@ class Default(str):
     __slots__ = ()
 
 
+def default(name: T) -> T:
+    """The name as a `Default`, which to a type checker stays what it is."""
+    return cast(T, Default(name))
+
+
 def named(activation: Any) -> tuple[str, float]:
     """The name and the parameter of an activation as `dense` takes it; none is linear."""
     return check_activation("linear" if activation is None else activation, PARAMETERS)
 
 
 def layers_of(
-    name: str, network: Any, initializer: str | Callable[..., np.ndarray], activation: Any, key: Key, dtype: np.dtype
+    name: str,
+    network: Network,
+    initializer: str | Callable[..., NDArray[Any]],
+    activation: Activation,
+    key: Key,
+    dtype: np.dtype[Any],
 ) -> list[Layer]:
     """The layers of a network: those it has, or new ones between its widths.
 
@@ -40,7 +57,7 @@ def layers_of(
     layers: list[Layer] = []
     if widths is not None:
         named(activation)
-        activation = str(activation) if isinstance(activation, Default) else activation
+        activation = cast(Activation, str(activation)) if isinstance(activation, Default) else activation
         make = initializer if callable(initializer) else find(initializer)
         for number, shape in enumerate(pairwise(widths), 1):
             weight = make(shape, dtype=dtype, seed=key.child("layer", number))

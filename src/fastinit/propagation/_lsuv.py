@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import math
 import sys
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import ArrayLike
 
-from .._arguments import check_positive, check_positive_int
+from .._arguments import Threads, check_positive, check_positive_int
 from .._terminal import Progress
-from ..forward import Layer, activate, dense
-from ..keys import Key
+from ..forward import Activation, Layer, activate, dense
+from ..keys import Key, Seed
 from ._checks import check_batch, no_signal, not_converged
-from ._layers import Default, layers_of
+from ._layers import Default, Network, default, layers_of
 
 
 class LSUV(NamedTuple):
@@ -21,7 +22,7 @@ class LSUV(NamedTuple):
 
     Attributes
     ----------
-    layers : list of `fastinit.dense.Layer`, (weight, bias, activation)
+    layers : list of `fastinit.forward.Layer`, (weight, bias, activation)
         As `MLP`, `dense` and `propagate` take them.
     iterations : list of int
         How often each weight was scaled.
@@ -35,14 +36,14 @@ class LSUV(NamedTuple):
 
 
 def lsuv(
-    layers: Any,
-    x: Any,
+    layers: Network,
+    x: ArrayLike,
     *,
-    activation: str | tuple[str, float] | None = Default("relu"),
+    activation: Activation = default("relu"),  # noqa: B008
     tolerance: float = 0.02,
     max_iterations: int = 10,
-    seed: Any = 0,
-    threads: Any = None,
+    seed: Seed = 0,
+    threads: Threads = None,
 ) -> LSUV:
     """Scale the layers of a network, one after the other, until each pre-activation has variance one.
 
@@ -116,7 +117,7 @@ def lsuv(
 
 
 def _scale(
-    layer: Layer, x: np.ndarray, number: int, tolerance: float, most: int, threads: Any
+    layer: Layer, x: np.ndarray, number: int, tolerance: float, most: int, threads: Threads
 ) -> tuple[np.ndarray, np.ndarray, float, int]:
     """The scaled weight, its pre-activation and the std of that, and how often it was scaled."""
     weight, count = layer.weight.copy(), 0

@@ -5,9 +5,12 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ._checks import check_axes_pair, check_figure_file, no_matplotlib
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 # Okabe and Ito's palette, told apart by colour-blind eyes and by their brightness; markers and dashes help.
 _COLORS = ("#0072B2", "#E69F00", "#009E73", "#D55E00", "#CC79A7", "#56B4E9", "#000000")
@@ -33,7 +36,7 @@ def require_file(target: str | os.PathLike[str]) -> None:
     check_figure_file(os.fspath(target), FigureCanvasBase.get_supported_filetypes())
 
 
-def draw(reports: Mapping[str, Any], band: tuple[float, float], target: Any, title: str | None = None) -> Any:
+def draw(reports: Mapping[str, Any], band: tuple[float, float], target: Any, title: str | None = None) -> Figure:
     """Draw a line for each `Report` on two axes, or into a file; return the figure.
 
     The band is what is healthy, relative to the input's spread and to the gradient's norm at the output.
@@ -44,7 +47,7 @@ def draw(reports: Mapping[str, Any], band: tuple[float, float], target: Any, tit
     is_file = isinstance(target, (str, os.PathLike))
     if is_file:
         require_file(target)
-        figure: Any = Figure(figsize=(8, 7.5), layout="constrained")
+        figure = Figure(figsize=(8, 7.5), layout="constrained")
         axes = figure.subplots(2, 1, sharex=True)
         if title is not None:
             figure.suptitle(title)

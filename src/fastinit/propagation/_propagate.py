@@ -13,28 +13,29 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 
-from .._arguments import check_flag, check_positive_int
+from .._arguments import Threads, check_flag, check_positive_int
 from .._terminal import Progress
-from ..forward import Layer, activate, dense
+from ..forward import Activation, Layer, activate, dense
 from ..initializers import normal
-from ..keys import Key
+from ..keys import Key, Seed
 from ._checks import check_batch, no_spread
-from ._layers import Default, layers_of, named
+from ._layers import Default, Network, default, layers_of, named
 from ._report import LayerReport, Report, judge
 from ._slopes import pull_back, saturated_share, slope
 
 
 def propagate(
-    network: Any,
-    x: Any = None,
+    network: Network,
+    x: ArrayLike | None = None,
     *,
-    initializer: str | Callable[..., np.ndarray] = Default("he_normal"),  # noqa: B008
-    activation: str | tuple[str, float] | None = Default("relu"),
-    seed: Any = 0,
+    initializer: str | Callable[..., NDArray[Any]] = Default("he_normal"),  # noqa: B008
+    activation: Activation = default("relu"),  # noqa: B008
+    seed: Seed = 0,
     batch: int = 256,
     condition: bool = False,
-    threads: Any = None,
+    threads: Threads = None,
 ) -> Report:
     """Send a batch through a network and a gradient back, and report on every layer.
 
@@ -194,7 +195,7 @@ def _spread(values: np.ndarray) -> float:
 
 def _symmetric_share(layer: Layer) -> float:
     """The share of units that have the weights and the bias of another one, all of them finite."""
-    units = layer.weight.T if layer.bias is None else np.column_stack([layer.weight.T, layer.bias])
+    units: NDArray[Any] = layer.weight.T if layer.bias is None else np.column_stack([layer.weight.T, layer.bias])
     rows = np.ascontiguousarray(units[np.isfinite(units).all(axis=1)] + 0.0)  # which makes every zero positive
     _, counts = np.unique(rows.view(np.dtype((np.void, rows.shape[1] * rows.itemsize))), return_counts=True)
     return float(counts[counts > 1].sum() / len(units))

@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import math
+import os
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, fields
-from typing import Any
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from .._terminal import table
 from ._plot import draw
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 # The thresholds of the verdicts, which `Report.__str__` states.
 HEALTHY = SMALLEST, LARGEST = 1e-2, 1e2  # a signal or a gradient, relative to where it comes from
@@ -16,7 +22,8 @@ MOST_SATURATED = 0.5
 MOST_SYMMETRIC = 0.5
 
 # The worst first.
-VERDICTS = ("symmetric", "exploding", "saturated", "vanishing", "healthy")
+Verdict = Literal["symmetric", "exploding", "saturated", "vanishing", "healthy"]
+VERDICTS: tuple[Verdict, ...] = get_args(Verdict)
 
 _LEGEND = f"""\
 symmetric: more than {MOST_SYMMETRIC:.0%} of the units have the weights and the bias of another unit, all finite
@@ -71,10 +78,10 @@ class LayerReport:
     gradient_rms: float
     gradient_norm: float
     condition: float | None
-    verdict: str
+    verdict: Verdict
 
 
-def judge(spread: float, gradient_norm: float, saturated: float, symmetric: float) -> str:
+def judge(spread: float, gradient_norm: float, saturated: float, symmetric: float) -> Verdict:
     """The verdict on a layer; the spread is relative to the input's."""
     if symmetric > MOST_SYMMETRIC:
         return "symmetric"
@@ -113,7 +120,7 @@ class Report:
         self.input_spread = input_spread
 
     @property
-    def verdict(self) -> str:
+    def verdict(self) -> Verdict:
         """The commonest verdict on an unhealthy layer, the worst of equally common ones, or "healthy"."""
         counts = Counter(layer.verdict for layer in self.layers)
         del counts["healthy"]
@@ -130,7 +137,7 @@ class Report:
         """
         return {field.name: [getattr(layer, field.name) for layer in self.layers] for field in fields(LayerReport)}
 
-    def plot(self, target: Any) -> Any:
+    def plot(self, target: str | os.PathLike[str] | Sequence[Axes]) -> Figure:
         """Draw the spread and the gradient by layer, with matplotlib (``pip install 'fastinit[plot]'``).
 
         Parameters
