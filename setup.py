@@ -103,7 +103,7 @@ class BuildKernels(build_ext):
 
     def name_of_build(self, flags):
         """A name that the module carries, of everything that it is made from: the same name, the same module."""
-        made_from = [CSRC + "/**/*.[ch]", "src/fastinit/*.p[yx][xdi]", "setup.py"]
+        made_from = [CSRC + "/**/*.[ch]", CSRC + "/*.def", "src/fastinit/*.p[yx][xdi]", "setup.py"]
         digest = hashlib.sha256()
         for path in sorted(path for pattern in made_from for path in glob(pattern, recursive=True)):
             digest.update(f"{path} {os.path.getsize(path)} ".encode() + Path(path).read_bytes())
@@ -190,7 +190,7 @@ os.chdir(Path(__file__).parent)
 extension = Extension(
     "fastinit._kernels",
     sources=["src/fastinit/_kernels.pyx", *sorted(glob(f"{CSRC}/*.c")), *sorted(glob(f"{CSRC}/generated/*.c"))],
-    depends=sorted(glob(f"{CSRC}/**/*.h", recursive=True)),
+    depends=[*sorted(glob(f"{CSRC}/**/*.h", recursive=True)), f"{CSRC}/activations.def"],
     include_dirs=[CSRC],
 )
 # Cython looks at the times of its sources alone.

@@ -71,6 +71,7 @@ TRUTH: dict[str, Callable[[np.ndarray], np.ndarray]] = {
 
 # The same by mpmath, for finite x.
 EXACT: dict[str, Callable[[mp.mpf], mp.mpf]] = {
+    "linear": lambda x: x,
     "relu": lambda x: max(x, mp.mpf(0)),
     "relu6": lambda x: min(max(x, mp.mpf(0)), mp.mpf(6)),
     "elu": lambda x: mp.expm1(x) if x < 0 else x,

@@ -11,11 +11,9 @@ import numpy as np
 import fastinit
 from benchmarks.peers import libraries
 from benchmarks.peers.types import Array, Job
+from fastinit.forward._activation import PARAMETERS
 
-NAMES = (
-    *("linear", "relu", "relu6", "leaky_relu", "elu", "selu", "gelu", "gelu_tanh", "silu", "sigmoid", "hard_sigmoid"),
-    *("hard_silu", "tanh", "softplus", "softsign", "mish", "exp", "softmax", "log_softmax"),
-)
+NAMES = tuple(PARAMETERS)
 SHAPE = (256, 256)
 SELU = 1.0507009873554805, 1.6732632423543772
 TORCH = {"hard_sigmoid": "hardsigmoid", "hard_silu": "hardswish"}

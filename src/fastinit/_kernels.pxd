@@ -79,26 +79,11 @@ cdef extern from "fastinit.h" nogil:
     size_t fi_itemsize(fi_dtype dtype) noexcept
 
     ctypedef enum fi_activation:
-        FI_LINEAR
-        FI_RELU
-        FI_RELU6
-        FI_LEAKY_RELU
-        FI_ELU
-        FI_SELU
-        FI_GELU
-        FI_GELU_TANH
-        FI_SILU
-        FI_SIGMOID
-        FI_HARD_SIGMOID
-        FI_HARD_SILU
-        FI_TANH
-        FI_SOFTPLUS
-        FI_SOFTSIGN
-        FI_MISH
-        FI_EXP
-        FI_SOFTMAX
-        FI_LOG_SOFTMAX
         FI_ACTIVATION_COUNT
+
+    const char *fi_activation_name(fi_activation activation) noexcept
+    bint fi_activation_of_rows(fi_activation activation) noexcept
+    double fi_activation_parameter(fi_activation activation) noexcept
 
     int fi_activate(fi_dtype dtype, fi_activation kind, double parameter, const void *x, void *out, int64_t rows,
                     int64_t columns, int threads) except 1 nogil

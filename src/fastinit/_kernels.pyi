@@ -9,6 +9,8 @@ FLOAT16: int
 BFLOAT16: int
 FLOAT64: int
 ACTIVATIONS: dict[str, int]
+ACTIVATION_PARAMETERS: dict[str, float | None]
+ROW_ACTIVATIONS: frozenset[str]
 THREADED_BYTES: int
 FANS: dict[str, int]
 SCALED: dict[str, int]

@@ -3,7 +3,10 @@
 from cpython.buffer cimport PyBUF_C_CONTIGUOUS, PyBUF_SIMPLE, PyBUF_WRITABLE, PyBuffer_Release, PyObject_GetBuffer
 from cpython.exc cimport PyErr_SetString
 from cpython.mem cimport PyMem_Calloc, PyMem_Free, PyMem_RawFree, PyMem_RawMalloc
+from libc.math cimport isnan
 from libc.string cimport memcpy, memmove
+
+import sys
 
 import numpy as np
 
@@ -262,28 +265,14 @@ def fulfil(list fills not None, list copies not None, int threads):
         PyMem_Free(jobs)
 
 
-# The codes of the activations.
-ACTIVATIONS = {
-    "linear": FI_LINEAR,
-    "relu": FI_RELU,
-    "relu6": FI_RELU6,
-    "leaky_relu": FI_LEAKY_RELU,
-    "elu": FI_ELU,
-    "selu": FI_SELU,
-    "gelu": FI_GELU,
-    "gelu_tanh": FI_GELU_TANH,
-    "silu": FI_SILU,
-    "sigmoid": FI_SIGMOID,
-    "hard_sigmoid": FI_HARD_SIGMOID,
-    "hard_silu": FI_HARD_SILU,
-    "tanh": FI_TANH,
-    "softplus": FI_SOFTPLUS,
-    "softsign": FI_SOFTSIGN,
-    "mish": FI_MISH,
-    "exp": FI_EXP,
-    "softmax": FI_SOFTMAX,
-    "log_softmax": FI_LOG_SOFTMAX,
+# The activations of csrc/activations.def: their codes, the defaults of their parameters, None where they take none, and
+# which of them work on rows. The names are interned, as those in a caller's code are, so that they are found at once.
+ACTIVATIONS = {sys.intern(fi_activation_name(<fi_activation><int>i).decode()): i for i in range(FI_ACTIVATION_COUNT)}
+ACTIVATION_PARAMETERS = {
+    name: None if isnan(fi_activation_parameter(<fi_activation><int>i)) else fi_activation_parameter(<fi_activation><int>i)
+    for name, i in ACTIVATIONS.items()
 }
+ROW_ACTIVATIONS = frozenset([name for name, i in ACTIVATIONS.items() if fi_activation_of_rows(<fi_activation><int>i)])
 
 
 cdef int64_t describe_orthogonal(

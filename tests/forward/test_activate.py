@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import importlib.util
 import math
-from pathlib import Path
 from types import ModuleType
 from typing import Any
 
@@ -29,6 +27,7 @@ from support.activation_cases import (
 )
 from support.bits import assert_same_bits, bits
 from support.floating_point import DAZ, FTZ, UPWARD, mode
+from support.tools import load_tool
 
 DTYPES = [np.float32, np.float64]
 # Largest errors in ulp, for float32 and float64.
@@ -37,15 +36,7 @@ BOUNDS = dict.fromkeys(NAMES, (4.0, 8.0)) | dict.fromkeys(("exp", "sigmoid", "ta
 
 def tool() -> ModuleType:
     """tools/check_activations.py, which knows the true values."""
-    path = Path(__file__).resolve().parents[2] / "tools/check_activations.py"
-    if not path.exists():
-        pytest.skip("the tools are not here")
-    spec = importlib.util.spec_from_file_location("check_activations", path)
-    assert spec
-    assert spec.loader
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return load_tool("check_activations")
 
 
 # ---- to the bit ----

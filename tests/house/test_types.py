@@ -13,8 +13,7 @@ from pathlib import Path
 import pytest
 
 import fastinit
-from fastinit import _kernels, schemes
-from fastinit.forward import _activation
+from fastinit import schemes
 from fastinit.initializers._engine import registry
 
 TYPED = Path(__file__).resolve().parent / "typed"
@@ -73,14 +72,6 @@ def test_the_stub_is_that_of_the_compiled_module(tmp_path: Path) -> None:
     options = [f"--allowlist={allowed}", "--ignore-unused-allowlist", "--concise"]
     result = run_mypy(tmp_path, "mypy.stubtest", "fastinit._kernels", *options)
     assert result.returncode == 0, result.stdout + result.stderr
-
-
-def test_the_names_of_activations_are_the_kernels() -> None:
-    of_rows, elementwise = set(typing.get_args(_activation.OfRows)), set(typing.get_args(_activation.Elementwise))
-    with_parameter = {name for name, default in _activation.PARAMETERS.items() if default is not None}
-    assert of_rows == _activation.OF_ROWS
-    assert of_rows | elementwise == set(_kernels.ACTIVATIONS)
-    assert set(typing.get_args(_activation.WithParameter)) == with_parameter
 
 
 PUBLIC = [getattr(fastinit, name) for name in fastinit.__all__ if inspect.isfunction(getattr(fastinit, name))]

@@ -15,7 +15,7 @@ import pytest
 import fastinit
 from fastinit import MLP, activate
 from fastinit.forward._activation import PARAMETERS
-from fastinit.propagation import _plot, _propagate, _slopes
+from fastinit.propagation import _plot, _propagate, _traits
 from fastinit.propagation._report import judge
 
 SEEDS = range(10)
@@ -140,8 +140,8 @@ def test_gradients_are_those_of_finite_differences(name: str, parameter: float |
     z = rng.normal(0.0, 2.0, (50, 7))
     upward = rng.normal(size=z.shape)
     y = activate(z, activation)
-    slopes = _slopes.slope(name, parameter or 0.0, z, y)
-    gradient = _slopes.pull_back(name, y, slopes, upward)
+    slopes = _traits.slope(name, parameter or 0.0, z, y)
+    gradient = _traits.pull_back(name, y, slopes, upward)
     h = 1e-6
     for unit in range(z.shape[1]):
         step = np.zeros(z.shape[1])
@@ -150,12 +150,12 @@ def test_gradients_are_those_of_finite_differences(name: str, parameter: float |
         assert gradient[:, unit] == pytest.approx((difference * upward).sum(axis=1), rel=1e-6, abs=1e-7)
 
 
-@pytest.mark.parametrize("name", [name for name in PARAMETERS if name not in ("softmax", "log_softmax")])
-def test_slopes_far_out(name: str) -> None:
+@pytest.mark.parametrize("name", _traits.TRAITS)
+def test_traits_far_out(name: str) -> None:
     z = np.array([-1e30, -1e4, -100.0, 100.0, 1e4, 1e30], np.float32)
     y = activate(z, name)
     with np.errstate(all="ignore"):
-        slopes = _slopes.slope(name, PARAMETERS[name] or 0.0, z, y)
+        slopes = _traits.slope(name, PARAMETERS[name] or 0.0, z, y)
     assert slopes is not None
     assert slopes.dtype == np.float32
     if name != "exp":
@@ -165,11 +165,11 @@ def test_slopes_far_out(name: str) -> None:
         assert slopes == pytest.approx([flat] * 3 + [0.0 if bounded else straight] * 3, abs=2e-4)
 
 
-@pytest.mark.parametrize("name", [name for name in PARAMETERS if name not in ("softmax", "log_softmax")])
+@pytest.mark.parametrize("name", _traits.TRAITS)
 def test_nan_has_no_slope(name: str) -> None:
     z = np.array([1.0, math.nan])
     with np.errstate(invalid="ignore"):
-        slopes = _slopes.slope(name, PARAMETERS[name] or 0.0, z, activate(z, name))
+        slopes = _traits.slope(name, PARAMETERS[name] or 0.0, z, activate(z, name))
     assert slopes is not None
     assert np.isnan(slopes).tolist() == [False, True]
 

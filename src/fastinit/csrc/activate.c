@@ -69,3 +69,24 @@ int fi_activate_scattered(fi_dtype dtype, fi_activation kind, double parameter, 
 {
     return activate_rows(dtype, kind, parameter, out, x, out, x->elements / x->columns, x->columns, threads);
 }
+
+const char *fi_activation_name(fi_activation activation)
+{
+#define FI_ACTIVATION(CODE, name, of_rows, parameter) [FI_##CODE] = #name,
+    static const char *const names[FI_ACTIVATION_COUNT] = {
+#include "activations.def"
+    };
+    return names[activation];
+}
+
+int fi_activation_of_rows(fi_activation activation) { return works_on_rows(activation); }
+
+double fi_activation_parameter(fi_activation activation)
+{
+#define FI_NO_PARAMETER (double)__builtin_nanf("")
+#define FI_ACTIVATION(CODE, name, of_rows, parameter) [FI_##CODE] = parameter,
+    static const double defaults[FI_ACTIVATION_COUNT] = {
+#include "activations.def"
+    };
+    return defaults[activation];
+}

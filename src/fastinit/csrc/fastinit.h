@@ -194,27 +194,15 @@ int fi_narrow(fi_dtype from, const void *x, fi_dtype to, void *out, int64_t coun
 
 /* What follows a matrix product, or stands alone: kernels/activation.h holds the formulas. */
 typedef enum {
-    FI_LINEAR,
-    FI_RELU,
-    FI_RELU6,
-    FI_LEAKY_RELU, /* parameter: the slope for x < 0 */
-    FI_ELU,        /* parameter: alpha */
-    FI_SELU,
-    FI_GELU,       /* by erf */
-    FI_GELU_TANH,
-    FI_SILU,
-    FI_SIGMOID,
-    FI_HARD_SIGMOID,
-    FI_HARD_SILU,
-    FI_TANH,
-    FI_SOFTPLUS,   /* parameter: beta */
-    FI_SOFTSIGN,
-    FI_MISH,
-    FI_EXP,
-    FI_SOFTMAX,     /* this and the next: over a whole row */
-    FI_LOG_SOFTMAX,
+#define FI_ACTIVATION(CODE, name, of_rows, parameter) FI_##CODE,
+#include "activations.def"
     FI_ACTIVATION_COUNT
 } fi_activation;
+
+/* Of the list: a name, whether it works on whole rows, and the default of its parameter, NaN if it has none. */
+const char *fi_activation_name(fi_activation activation);
+int fi_activation_of_rows(fi_activation activation);
+double fi_activation_parameter(fi_activation activation);
 
 /* out[i] = f(x[i]) of rows * columns floats or doubles, on at most so many threads. `out` is x or apart from it.
  * The parameter is rounded to the dtype; activations without one ignore it. */

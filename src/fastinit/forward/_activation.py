@@ -16,13 +16,12 @@ from ._arrays import MOST_AXES, written
 from ._checks import check_activation, check_activation_parameter, check_real_array, check_rows, check_same_or_apart
 
 # Each activation and the default of its parameter, None where it takes none.
-PARAMETERS: dict[str, float | None] = dict.fromkeys(_kernels.ACTIVATIONS)
-PARAMETERS.update(leaky_relu=0.01, elu=1.0, softplus=1.0)
+PARAMETERS = _kernels.ACTIVATION_PARAMETERS
 
 # These work on rows, the others on single values.
-OF_ROWS = frozenset({"softmax", "log_softmax"})
+OF_ROWS = _kernels.ROW_ACTIVATIONS
 
-# The same names for type checkers, which read no compiled module. tests/house/test_types.py compares them.
+# The same names for type checkers, which read no compiled module. tests/house/test_activations.py compares them.
 Elementwise = Literal[
     "linear",
     "relu",

@@ -11,9 +11,11 @@ from .._arguments import check_choice
 from ..forward._activation import OF_ROWS, PARAMETERS, ElementwiseActivation
 from ..forward._checks import check_activation
 from ._checks import no_gain, two_parameters
-from ._gain_table import ELU_BELOW_ZERO, GAINS
+from ._traits import TRAITS
 
-_ALWAYS = {"linear": 1.0, "relu": math.sqrt(2.0), "selu": 1.0}
+# E[(exp(z) - 1)**2; z < 0], of which the second moment of elu is made: from tools/make_gains.py.
+_ELU_BELOW_ZERO = 0.14494541749292386
+
 _TORCH = {"linear": 1.0, "sigmoid": 1.0, "tanh": 5 / 3, "relu": math.sqrt(2.0), "selu": 3 / 4}
 _ELEMENTWISE = {name: PARAMETERS[name] for name in sorted(set(PARAMETERS) - OF_ROWS)}
 NAMES = tuple(_ELEMENTWISE)
@@ -43,17 +45,9 @@ def gain(
     Returns
     -------
     float
-        ============  ======================  ============  ==================
-        linear        1                       selu          1
-        relu          sqrt(2)                 gelu          1.5335304411955353
-        leaky_relu    sqrt(2 / (1 + slope²))  gelu_tanh     1.5335805216661470
-        relu6         1.4142135650950736      silu          1.6765324703310910
-        elu           1.2451983007007066      mish          1.4868475812732080
-        tanh          1.5925374197228315      hard_silu     1.7366572127665416
-        sigmoid       1.8462285453386054      softplus      1.0418668355353016
-        hard_sigmoid  1.8978404247295590      exp           exp(-1)
-        softsign      2.3375333631085398
-        ============  ======================  ============  ==================
+        1 for linear and selu, sqrt(2) for relu, sqrt(2 / (1 + slope²)) for leaky_relu, 1.2451983007007066 for
+        elu and 1.0418668355353016 for softplus with their defaults, 1.5335304411955353 for gelu; the table
+        in docs/activations.md has all.
 
     Raises
     ------
@@ -98,13 +92,12 @@ def gain(
         check_choice("activation", name, (*_TORCH, "leaky_relu"), "PyTorch's table has no others. ")
         if name in _TORCH:
             return _TORCH[name]
+    known = TRAITS[name].gain
+    if known is not None:
+        return known
     if name == "softplus":
         return _softplus_gain(value)
-    if name == "leaky_relu":
-        return _inverse_norm(0.5, 0.5, value)
-    if name == "elu":
-        return _inverse_norm(0.5, ELU_BELOW_ZERO, value)
-    return _ALWAYS[name] if name in _ALWAYS else GAINS[name]
+    return _inverse_norm(0.5, _ELU_BELOW_ZERO if name == "elu" else 0.5, value)
 
 
 def _inverse_norm(a: float, b: float, x: float) -> float:

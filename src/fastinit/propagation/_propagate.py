@@ -23,7 +23,7 @@ from ..keys import Key, Seed
 from ._checks import check_batch, no_spread
 from ._layers import Default, Network, default, layers_of, named
 from ._report import LayerReport, Report, judge
-from ._slopes import pull_back, saturated_share, slope
+from ._traits import pull_back, saturated_share, slope
 
 
 def propagate(

@@ -48,8 +48,6 @@ FILL_FLOATS(tail, FI_METHOD_TAIL)
     {[FI_F32] = fill_##method##_f32, [FI_F16] = fill_##method##_f16, [FI_BF16] = fill_##method##_bf16, \
      [FI_F64] = fill_##method##_f64}
 
-#define ACTIVATE(name) {[FI_F32] = activate_##name##32, [FI_F64] = activate_##name##64}
-
 #define NAMED(prefix, isa) prefix##isa
 #define TABLE_OF(isa) NAMED(fi_kernels_, isa)
 
@@ -65,25 +63,9 @@ const fi_kernels TABLE_OF(FI_ISA) = {
         },
     .activate =
         {
-            [FI_LINEAR] = ACTIVATE(linear),
-            [FI_RELU] = ACTIVATE(relu),
-            [FI_RELU6] = ACTIVATE(relu6),
-            [FI_LEAKY_RELU] = ACTIVATE(leaky_relu),
-            [FI_ELU] = ACTIVATE(elu),
-            [FI_SELU] = ACTIVATE(selu),
-            [FI_GELU] = ACTIVATE(gelu),
-            [FI_GELU_TANH] = ACTIVATE(gelu_tanh),
-            [FI_SILU] = ACTIVATE(silu),
-            [FI_SIGMOID] = ACTIVATE(sigmoid),
-            [FI_HARD_SIGMOID] = ACTIVATE(hard_sigmoid),
-            [FI_HARD_SILU] = ACTIVATE(hard_silu),
-            [FI_TANH] = ACTIVATE(tanh),
-            [FI_SOFTPLUS] = ACTIVATE(softplus),
-            [FI_SOFTSIGN] = ACTIVATE(softsign),
-            [FI_MISH] = ACTIVATE(mish),
-            [FI_EXP] = ACTIVATE(exp),
-            [FI_SOFTMAX] = ACTIVATE(softmax),
-            [FI_LOG_SOFTMAX] = ACTIVATE(log_softmax),
+#define FI_ACTIVATION(CODE, name, of_rows, parameter) \
+    [FI_##CODE] = {[FI_F32] = activate_##name##32, [FI_F64] = activate_##name##64},
+#include "../activations.def"
         },
     .product = {[FI_F32] = product32, [FI_F64] = product64},
     .pack = {[FI_F32] = pack32, [FI_F64] = pack64},

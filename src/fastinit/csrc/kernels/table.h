@@ -23,7 +23,11 @@ typedef void fi_fill_run(const fi_law *law, const fi_source *source, uint64_t fi
 /* Whether it needs a whole row at once, and so comes after the product instead of within. */
 static inline int works_on_rows(fi_activation activation)
 {
-    return activation == FI_SOFTMAX || activation == FI_LOG_SOFTMAX;
+#define FI_ACTIVATION(CODE, name, of_rows, parameter) | (uint64_t)(of_rows) << FI_##CODE
+    const uint64_t all = 0
+#include "../activations.def"
+        ;
+    return (int)(all >> activation & 1);
 }
 
 /* out[i] = f(x[i]) for so many floats or doubles; one whole row for those that work on rows. `out` is x or
