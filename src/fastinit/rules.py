@@ -320,7 +320,7 @@ def _names() -> dict[str, Initializer]:
     for module in (initializers, schemes):
         for name in module.__all__:
             thing = getattr(module, name)
-            parameters = list(inspect.signature(thing).parameters)
+            parameters = list(inspect.signature(thing).parameters) if inspect.isfunction(thing) else [""]
             if parameters[0] == "shape" and {"out", "common"} & {*parameters}:
                 found[name] = thing
     return found
