@@ -31,6 +31,7 @@ cdef extern from "fastinit.h" nogil:
     void fi_law_uniform(fi_law *law, fi_dtype dtype, double low, double high) noexcept
     void fi_law_symmetric_uniform(fi_law *law, fi_dtype dtype, double limit) noexcept
     void fi_law_normal(fi_law *law, fi_dtype dtype, double mean, double std, double lower, double upper) noexcept
+    void fi_law_normal_between(fi_law *law, fi_dtype dtype, double mean, double std, double low, double high) noexcept
     ctypedef enum fi_fan:
         FI_FAN_ITSELF
         FI_FAN_HALF

@@ -29,7 +29,7 @@ cdef class Law:
     cdef fi_law c
 
     def __init__(self):
-        raise TypeError("a Law is made by Law.uniform, Law.symmetric_uniform, Law.normal or Law.words")
+        raise TypeError("a Law is made by Law.uniform, Law.symmetric_uniform, Law.normal, Law.normal_between or Law.words")
 
     @staticmethod
     def words():
@@ -57,6 +57,13 @@ cdef class Law:
         """Normal, cut off at mean + std * [lower, upper] where these are finite."""
         cdef Law self = Law.__new__(Law)
         fi_law_normal(&self.c, <fi_dtype>dtype, mean, std, lower, upper)
+        return self
+
+    @staticmethod
+    def normal_between(int dtype, double mean, double std, double low, double high):
+        """Normal, cut off at [low, high] where these are finite."""
+        cdef Law self = Law.__new__(Law)
+        fi_law_normal_between(&self.c, <fi_dtype>dtype, mean, std, low, high)
         return self
 
 

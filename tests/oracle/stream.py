@@ -350,27 +350,67 @@ def symmetric_uniform(dtype: str, limit: float) -> Law:
     return Law(dtype, low=-bound, high=bound, **_uniform_fields(dtype, limit, 0.0))
 
 
+@dataclass(frozen=True)
+class Cut:
+    """Where a normal is cut off: in units of its std, and where the values end."""
+
+    lower: float
+    upper: float
+    width: float
+    low: float
+    high: float
+    middle: float
+    half_width: float
+    point: float
+
+
 def normal(dtype: str, mean: float = 0.0, std: float = 1.0, lower: float = -INFINITE, upper: float = INFINITE) -> Law:
     """A normal cut off at mean + std * [lower, upper]."""
     mean, std, lower, upper = mean + 0.0, std + 0.0, lower + 0.0, upper + 0.0  # no zero has a sign
-    size, least = max(abs(lower), abs(upper)), min(abs(lower), abs(upper))
     low = lower if math.isinf(lower) else mean + std * lower
     high = upper if math.isinf(upper) else mean + std * upper
-    mass = _twice_between(lower, upper)
-    bounds = _closed_bounds(low, high, dtype)
+    half = (upper - lower) * 0.5
+    return _normal(
+        dtype, mean, std, Cut(lower, upper, upper - lower, low, high, mean + std * (lower + half), std * half, low)
+    )
 
-    if lower == upper:  # a single point
-        return Law(dtype, **bounds, **_uniform_fields(dtype, 0.0, low))
+
+def normal_between(dtype: str, mean: float, std: float, low: float, high: float) -> Law:
+    """A normal cut off at [low, high]."""
+    mean, std, low, high = mean + 0.0, std + 0.0, low + 0.0, high + 0.0
+    middle, half_width = low * 0.5 + high * 0.5, high * 0.5 - low * 0.5
+    if std == 0.0:  # the value nearest to the mean
+        point = low if mean < low else high if mean > high else mean
+        return _normal(dtype, mean, std, Cut(0.0, 0.0, 0.0, low, high, middle, half_width, point))
+    lower, upper = (_standardised(bound, mean, std) for bound in (low, high))
+    return _normal(dtype, mean, std, Cut(lower, upper, (high - low) / std, low, high, middle, half_width, low))
+
+
+def _standardised(bound: float, mean: float, std: float) -> float:
+    apart = bound - mean
+    if math.isinf(bound):
+        return bound
+    return (bound * 0.5 - mean * 0.5) / std * 2.0 if math.isinf(apart) else apart / std
+
+
+def _normal(dtype: str, mean: float, std: float, at: Cut) -> Law:
+    lower, upper = at.lower, at.upper
+    size, least = max(abs(lower), abs(upper)), min(abs(lower), abs(upper))
+    mass = _twice_between(lower, upper)
+    bounds = _closed_bounds(at.low, at.high, dtype)
+
+    if at.width == 0.0:  # a single point
+        return Law(dtype, **bounds, **_uniform_fields(dtype, 0.0, at.point))
     if lower == -upper and size < 2.0**-30:  # the density varies by less than 2^-60
-        return Law(dtype, **bounds, **_uniform_fields(dtype, std * upper, mean))
+        return Law(dtype, **bounds, **_uniform_fields(dtype, at.half_width, at.middle))
     if mass >= 0.125 and lower == -upper:
         return _symmetric(Law(dtype, "symmetric", std, mean, **bounds), upper)
     if mass >= 0.125:
         return _asymmetric(Law(dtype, "asymmetric", std, mean, **bounds), lower, upper, mass)
-    if (upper - lower) * max(1.0, size) <= 0.25:
-        return _narrow(Law(dtype, "narrow", std, mean, **bounds), lower, upper)
+    if at.width * max(1.0, size) <= 0.25:
+        return _narrow(Law(dtype, "narrow", std, at.middle, **bounds), lower, at.width)
     if least >= 2.0**30:  # all but 2^-60 of it rounds to the near end
-        return Law(dtype, **bounds, **_uniform_fields(dtype, 0.0, low if lower > 0.0 else high))
+        return Law(dtype, **bounds, **_uniform_fields(dtype, 0.0, at.low if lower > 0.0 else at.high))
     if lower > 0.0:
         return _tail(Law(dtype, "tail", std, mean, **bounds), lower, upper)
     return _tail(Law(dtype, "tail", -std, mean, **bounds), -upper, -lower)  # the upper tail mirrored
@@ -456,11 +496,11 @@ def _asymmetric(law: Law, lower: float, upper: float, mass: float) -> Law:
     return law
 
 
-def _narrow(law: Law, lower: float, upper: float) -> Law:
+def _narrow(law: Law, lower: float, width: float) -> Law:
     """The density over its value at the middle m is exp(-m s - s^2 / 2) = sum of f_n s^n, with f_{n+1} =
     -(m f_n + f_{n-1}) / (n + 1), integrated term by term; the inverse X(p) obeys X' = U, U' = X U^2."""
     terms = SERIES_TERMS + 1
-    h = (upper - lower) * 0.5
+    h = width * 0.5
     m = lower + h
     mh, hh = m * h, h * h
     before, term, left, right = 0.0, 1.0, 0.0, 0.0
@@ -479,7 +519,7 @@ def _narrow(law: Law, lower: float, upper: float) -> Law:
             product = product + x[j] * v[n - j]
         x.append(u[n] / (n + 1))
         u.append(product / (n + 1))
-    return replace(law, mean=law.mean + law.std * m, centre=left / (left + right), series=tuple(x[1:]))
+    return replace(law, centre=left / (left + right), series=tuple(x[1:]))
 
 
 def _tail(law: Law, near: float, far: float) -> Law:

@@ -55,6 +55,15 @@ LAWS: dict[str, tuple[Any, ...]] = {
     "tail open with mean": ("normal", -3.0, 0.1, -INFINITE, -6.0),
     "tail beyond reach": ("normal", 0.0, 1e-9, 2.0**31, INFINITE),
     "point": ("normal", 0.5, 2.0, 0.3, 0.3),
+    "between": ("normal_between", 0.1, 0.3, 0.5, 1.0),
+    "between, symmetric": ("normal_between", 0.5, 0.25, 0.0, 1.0),
+    "between, a tail": ("normal_between", 0.1, 0.02, 0.5, 1.0),
+    "between, below": ("normal_between", 7.0, 0.5, -INFINITE, 1.0),
+    "between, narrow": ("normal_between", 0.7, 3.0, 0.5, 0.75),
+    "between, narrower than z resolves": ("normal_between", 1e6, 1e-1, 1e6 + 1.0, 1e6 + 1.0625),
+    "between, beyond reach": ("normal_between", 0.0, 1e-12, 0.5, 1.0),
+    "between, of one value": ("normal_between", 0.3, 0.0, 0.5, 1.0),
+    "between, all": ("normal_between", 0.1, 0.3, -INFINITE, INFINITE),
 }
 ALL = [(law, dtype) for law in LAWS for dtype in DTYPES if not (law.endswith("huge") and dtype == "float16")]
 # What float32 could not hold: here the oracle's fma computes with fractions.

@@ -92,6 +92,8 @@ void fi_law_uniform(fi_law *law, fi_dtype dtype, double low, double high);
 void fi_law_symmetric_uniform(fi_law *law, fi_dtype dtype, double limit);
 /* A normal cut off at mean + std * [lower, upper]; infinite bounds give the plain normal. */
 void fi_law_normal(fi_law *law, fi_dtype dtype, double mean, double std, double lower, double upper);
+/* A normal cut off at low and high, which may be infinite; of std 0 it is the value nearest to the mean. */
+void fi_law_normal_between(fi_law *law, fi_dtype dtype, double mean, double std, double low, double high);
 /* The limit of a uniform law, or the std of a normal one before it is cut off at +-2 of it, whose variance is
  * scale / max(1, n), where n is `fans`, half of it or its square root. */
 typedef enum { FI_FAN_ITSELF, FI_FAN_HALF, FI_FAN_ROOT } fi_fan;

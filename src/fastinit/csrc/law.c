@@ -250,13 +250,20 @@ static void set_asymmetric(fi_law *law, double lower, double upper, double mass)
     fit_asymmetric(law, lower, upper);
 }
 
+/* Where a normal is cut off: in units of its std, and where the values end. */
+typedef struct {
+    double lower, upper, width; /* of z; the width is no difference of the two where that would lose digits */
+    double low, high, middle, half_width; /* of the values */
+    double point; /* the one value, if the width is zero */
+} cut;
+
 /* With middle m and half width h, h max(1, |m|) <= 1/8 or so: the density over its value at m is
  * exp(-m s - s^2 / 2) = sum of f_n s^n, f_{n+1} = -(m f_n + f_{n-1}) / (n + 1), integrated term by term;
  * the inverse X(p) obeys X' = U, U' = X U^2, and U = the integral at the middle. */
-static void set_narrow(fi_law *law, double lower, double upper, double mean, double std)
+static void set_narrow(fi_law *law, const cut *at, double std)
 {
     enum { TERMS = FI_SERIES_TERMS + 1 };
-    const double h = (upper - lower) * 0.5, m = lower + h, mh = m * h, hh = h * h;
+    const double h = at->width * 0.5, m = at->lower + h, mh = m * h, hh = h * h;
     double before = 0.0, term = 1.0, left = 0.0, right = 0.0;
     double x[TERMS], u[TERMS], v[TERMS];
 
@@ -283,7 +290,7 @@ static void set_narrow(fi_law *law, double lower, double upper, double mean, dou
     law->f64.centre = left / (left + right);
     for (int j = 0; j < FI_SERIES_TERMS; j++)
         law->f64.series[j] = x[j + 1];
-    set_affine(law, std, mean + std * m);
+    set_affine(law, std, at->middle);
 }
 
 static void set_tail(fi_law *law, double near, double far, double mean, double std)
@@ -299,39 +306,68 @@ static void set_tail(fi_law *law, double near, double far, double mean, double s
     set_affine(law, std, mean);
 }
 
-NOINLINE static void law_normal(fi_law *law, fi_dtype dtype, double mean, double std, double lower,
-                                 double upper)
+/* The bounds are in units of std. */
+NOINLINE static cut cut_of_z(double mean, double std, double lower, double upper)
 {
-    mean += 0.0; /* no zero has a sign, as in law_uniform */
-    std += 0.0;
-    lower += 0.0;
-    upper += 0.0;
+    cut at = {.lower = lower, .upper = upper, .width = upper - lower};
+    at.low = is_infinite(lower) ? lower : mean + std * lower;
+    at.high = is_infinite(upper) ? upper : mean + std * upper;
+    at.middle = mean + std * (lower + at.width * 0.5);
+    at.half_width = std * (at.width * 0.5);
+    at.point = at.low;
+    return at;
+}
+
+static double standardised(double bound, double mean, double std)
+{
+    const double apart = bound - mean;
+    if (is_infinite(bound) || !is_infinite(apart))
+        return is_infinite(bound) ? bound : apart / std;
+    return (bound * 0.5 - mean * 0.5) / std * 2.0;
+}
+
+/* The bounds are values. */
+NOINLINE static cut cut_of_values(double mean, double std, double low, double high)
+{
+    cut at = {.low = low, .high = high, .middle = low * 0.5 + high * 0.5, .half_width = high * 0.5 - low * 0.5};
+    at.point = low;
+    if (std == 0.0) { /* the value nearest to the mean */
+        at.point = mean < low ? low : mean > high ? high : mean;
+        return at;
+    }
+    at.lower = standardised(low, mean, std);
+    at.upper = standardised(high, mean, std);
+    at.width = (high - low) / std;
+    return at;
+}
+
+NOINLINE static void law_normal(fi_law *law, fi_dtype dtype, double mean, double std, const cut *at)
+{
+    const double lower = at->lower, upper = at->upper;
     const double size = larger(magnitude(lower), magnitude(upper));
     const double least = magnitude(lower) < magnitude(upper) ? magnitude(lower) : magnitude(upper);
-    const double low = is_infinite(lower) ? lower : mean + std * lower;
-    const double high = is_infinite(upper) ? upper : mean + std * upper;
     const double mass = twice_between(lower, upper);
 
     begin(law, dtype, FI_METHOD_SYMMETRIC);
-    set_closed_bounds(law, low, high);
+    set_closed_bounds(law, at->low, at->high);
     set_affine(law, std, mean);
 
-    if (lower == upper) { /* a single point */
+    if (at->width == 0.0) { /* a single point */
         law->method = FI_METHOD_UNIFORM;
-        set_uniform(law, 0.0, low);
+        set_uniform(law, 0.0, at->point);
     } else if (lower == -upper && size < 0x1p-30) { /* the density varies by less than 2^-60 */
         law->method = FI_METHOD_UNIFORM;
-        set_uniform(law, std * upper, mean);
+        set_uniform(law, at->half_width, at->middle);
     } else if (mass >= 0.125) {
         if (lower == -upper)
             set_symmetric(law, upper);
         else
             set_asymmetric(law, lower, upper, mass);
-    } else if ((upper - lower) * larger(1.0, size) <= 0.25) {
-        set_narrow(law, lower, upper, mean, std);
+    } else if (at->width * larger(1.0, size) <= 0.25) {
+        set_narrow(law, at, std);
     } else if (least >= 0x1p30) { /* all but 2^-60 of it rounds to the near end */
         law->method = FI_METHOD_UNIFORM;
-        set_uniform(law, 0.0, lower > 0.0 ? low : high);
+        set_uniform(law, 0.0, lower > 0.0 ? at->low : at->high);
     } else if (lower > 0.0) {
         set_tail(law, lower, upper, mean, std);
     } else { /* the lower tail is the upper one mirrored */
@@ -377,6 +413,16 @@ double fi_scaled_spread(double scale, double fans, fi_fan fan, fi_scaled kind)
 void fi_law_normal(fi_law *law, fi_dtype dtype, double mean, double std, double lower, double upper)
 {
     const fpmode before = fpmode_enter();
-    law_normal(law, dtype, mean, std, lower, upper);
+    /* No zero has a sign, as in law_uniform. */
+    const cut at = cut_of_z(mean + 0.0, std + 0.0, lower + 0.0, upper + 0.0);
+    law_normal(law, dtype, mean + 0.0, std + 0.0, &at);
+    fpmode_leave(before);
+}
+
+void fi_law_normal_between(fi_law *law, fi_dtype dtype, double mean, double std, double low, double high)
+{
+    const fpmode before = fpmode_enter();
+    const cut at = cut_of_values(mean + 0.0, std + 0.0, low + 0.0, high + 0.0);
+    law_normal(law, dtype, mean + 0.0, std + 0.0, &at);
     fpmode_leave(before);
 }

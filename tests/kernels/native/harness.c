@@ -77,6 +77,8 @@ static fi_law law_of(const char *name, fi_dtype dtype, const double a[4])
         fi_law_symmetric_uniform(&law, dtype, a[0]);
     else if (strcmp(name, "normal") == 0)
         fi_law_normal(&law, dtype, a[0], a[1], a[2], a[3]);
+    else if (strcmp(name, "normal_between") == 0)
+        fi_law_normal_between(&law, dtype, a[0], a[1], a[2], a[3]);
     else
         fail("no such law: ", name);
     return law;
