@@ -39,6 +39,8 @@ CALLS = {
     "truncated_normal({shape}, 0.0, 1.0, 1.0, 1.000001)": (4,),
     "truncated_normal({shape}, 0.0, 1.0, 5.0, 8.0)": (4,),
     "truncated_normal({shape}, 0.0, 1.0, -40.0, -39.0)": (4,),
+    "truncated_normal({shape}, 0.1, 0.3, 0.5, 1.0, bounds='absolute')": (4,),
+    "truncated_normal({shape}, 0.7, 3.0, 0.5, 0.75, bounds='absolute')": (4,),
     "sparse({shape}, 0.5)": (4, 1),
     "orthogonal({shape}, 1.5)": (2, 2),
     "orthogonal((3, *{shape}), batch_axis=0, precise=True)": (2, 1),

@@ -10,8 +10,10 @@ from __future__ import annotations
 
 import math
 import operator
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
+from difflib import get_close_matches
 from functools import lru_cache
 from typing import Any, NamedTuple, SupportsIndex, TypeVar
 
@@ -35,6 +37,7 @@ Reals = npt.NDArray[np.float32] | npt.NDArray[np.float64]
 Block = tuple[tuple[int, int], ...]
 
 _MAX_BYTES = 1 << 63
+_LARGEST_FLOAT32 = float(np.finfo(np.float32).max)
 _MOST_THREADS = 1 << 30  # no machine has as many, and C's int holds it
 
 
@@ -84,6 +87,11 @@ class DType:
         _kernels.narrow(_kernels.FLOAT32, reals, _kernels.BFLOAT16, bits)
         return np.broadcast_to(bits.reshape(parts.shape), whole.shape)
 
+    @property
+    def computing_largest(self) -> float:
+        """The largest value of the type that the kernels compute in."""
+        return self.largest if self.numpy.itemsize > 4 else _LARGEST_FLOAT32
+
 
 DTYPES = {
     np.dtype(np.float32): DType(np.dtype(np.float32), _kernels.FLOAT32, float(np.finfo(np.float32).max), 6.34),
@@ -102,6 +110,16 @@ _COMPLEX_DTYPES = {
     np.dtype(np.complex64): DType(np.dtype(np.complex64), _kernels.FLOAT32, _FLOAT32.largest, 6.34),
     np.dtype(np.complex128): DType(np.dtype(np.complex128), _kernels.FLOAT64, float(np.finfo(np.float64).max), 8.3),
 }
+_DTYPE_ALIASES = {
+    "bf16": "bfloat16",
+    "brainfloat": "bfloat16",
+    "f16": "float16",
+    "fp16": "float16",
+    "f32": "float32",
+    "fp32": "float32",
+    "f64": "float64",
+    "fp64": "float64",
+}
 _ALL_DTYPE_NAMES = "float32, float64, float16, bfloat16, complex64 or complex128"
 
 
@@ -117,7 +135,9 @@ def check_target(shape: Any, dtype: Any, out: Any, index: Any, threads: Any, com
         kind = check_dtype(dtype, "dtype", complex_too)
     # NumPy, too, leaves zeros out of this product.
     if math.prod([n for n in checked if n]) * kind.numpy.itemsize >= _MAX_BYTES:
-        raise ValueError(f"`shape` must describe fewer than 2**63 bytes. Received: shape={shape}, dtype={kind.numpy}")
+        raise ValueError(
+            f"`shape` must describe fewer than 2**63 bytes. Received: shape={brief(shape)}, dtype={kind.numpy}"
+        )
     block = None if index is None else check_index(index, checked)
     block_shape = checked if block is None else tuple([stop - start for start, stop in block])
     if out is not None:
@@ -144,13 +164,13 @@ def check_shape(shape: Any) -> tuple[int, ...]:
     elif is_sequence(shape):
         sizes = shape
     else:
-        raise TypeError(f"`shape` must be an int or a sequence of ints. Received: shape={shape!r}")
+        raise TypeError(f"`shape` must be an int or a sequence of ints. Received: shape={brief(shape)}")
     result = []
     for n in sizes:
         if not is_int(n):
-            raise TypeError(f"`shape` must be an int or a sequence of ints. Received: shape={shape!r}")
+            raise TypeError(f"`shape` must be an int or a sequence of ints. Received: shape={brief(shape)}")
         if n < 0:
-            raise ValueError(f"`shape` must hold no negative size. Received: shape={shape!r}")
+            raise ValueError(f"`shape` must hold no negative size. Received: shape={brief(shape)}")
         result.append(operator.index(n))
     if len(result) > 32:
         raise ValueError(f"`shape` must have at most 32 axes. Received: {len(result)} axes")
@@ -164,7 +184,7 @@ def check_dtype(dtype: Any, name: str = "dtype", complex_too: bool = False) -> D
         if "unhashable" not in str(error):
             raise
         names = _ALL_DTYPE_NAMES if complex_too else _DTYPE_NAMES
-        raise TypeError(f"`{name}` must be {names}. Received: {dtype!r}") from None
+        raise TypeError(f"`{name}` must be {names}. Received: {brief(dtype)}") from None
 
 
 @lru_cache(maxsize=64)
@@ -185,14 +205,16 @@ def _resolve_dtype(dtype: Any, name: str, complex_too: bool) -> DType:
     try:
         resolved = np.dtype(dtype)
     except (TypeError, ValueError, SyntaxError):  # NumPy reads strings as a small language
-        raise TypeError(f"`{name}` must be {names}. Received: {dtype!r}") from None
+        hint = suggestion(dtype, names.replace(" or ", ", ").split(", "), _DTYPE_ALIASES)
+        raise TypeError(f"`{name}` must be {names}. {hint}Received: {brief(dtype)}") from None
     if resolved in DTYPES:
         return DTYPES[resolved]
     if complex_too and resolved in _COMPLEX_DTYPES:
         return _COMPLEX_DTYPES[resolved]
     if resolved.name == "bfloat16" and resolved.itemsize == 2:
         return DType(resolved, _kernels.BFLOAT16, _BFLOAT16_LARGEST, 6.34)
-    raise TypeError(f"`{name}` must be {names} in native byte order. Received: {resolved!r}")
+    hint = suggestion(dtype, names.replace(" or ", ", ").split(", "), _DTYPE_ALIASES)
+    raise TypeError(f"`{name}` must be {names} in native byte order. {hint}Received: {resolved!r}")
 
 
 def check_out(out: Any, dtype: DType, shape: tuple[int, ...]) -> None:
@@ -217,7 +239,7 @@ def _array(out: Any) -> np.ndarray:
 
 def check_index(index: Any, shape: tuple[int, ...]) -> Block:
     if not isinstance(index, tuple) or not all(isinstance(part, slice) for part in index):
-        raise TypeError(f"`index` must be a tuple of slices. Received: index={index!r}")
+        raise TypeError(f"`index` must be a tuple of slices. Received: index={brief(index)}")
     if len(index) != len(shape):
         raise ValueError(f"`index` must hold one slice for each of {len(shape)} axes. Received: index={index!r}")
     block = []
@@ -245,9 +267,9 @@ def _slice_end(end: Any, default: int, size: int, part: slice) -> int:
 
 def check_threads(threads: Any) -> int:
     if not is_int(threads):
-        raise TypeError(f"`threads` must be None or an int. Received: threads={threads!r}")
+        raise TypeError(f"`threads` must be None or an int. Received: threads={brief(threads)}")
     if threads < 1:
-        raise ValueError(f"`threads` must be >= 1. Received: threads={threads}")
+        raise ValueError(f"`threads` must be >= 1. Received: threads={brief(threads)}")
     return min(int(threads), _MOST_THREADS)
 
 
@@ -259,21 +281,21 @@ def check_axes(ndim: int, **axes: Any) -> list[tuple[int, ...]]:
         checked = []
         for axis in parts:
             if not is_int(axis):
-                raise TypeError(f"`{name}` must be an int or a sequence of ints. Received: {name}={value!r}")
+                raise TypeError(f"`{name}` must be an int or a sequence of ints. Received: {name}={brief(value)}")
             if not -ndim <= axis < ndim:
-                raise ValueError(f"`{name}` must name axes of a {ndim}-D shape. Received: {name}={value!r}")
+                raise ValueError(f"`{name}` must name axes of a {ndim}-D shape. Received: {name}={brief(value)}")
             checked.append(operator.index(axis) % ndim)
         result.append(tuple(checked))
     every = [axis for group in result for axis in group]
     if len(set(every)) != len(every):
-        received = ", ".join(f"{name}={value!r}" for name, value in axes.items())
+        received = ", ".join(f"{name}={brief(value)}" for name, value in axes.items())
         raise ValueError(f"no axis of a {ndim}-D shape may be named twice. Received: {received}")
     return result
 
 
 def check_flag(name: str, value: Any) -> bool:
     if not isinstance(value, (bool, np.bool_)):
-        raise TypeError(f"`{name}` must be a bool. Received: {name}={value!r}")
+        raise TypeError(f"`{name}` must be a bool. Received: {name}={brief(value)}")
     return bool(value)
 
 
@@ -281,22 +303,22 @@ def check_number(name: str, value: Any) -> float:
     """A finite float."""
     number = real_number(name, value)
     if not math.isfinite(number):
-        raise ValueError(f"`{name}` must be finite. Received: {name}={value}")
+        raise ValueError(f"`{name}` must be finite. Received: {name}={brief(value)}")
     return number
 
 
 def check_positive(name: str, value: Any) -> float:
     number = real_number(name, value)
     if not 0.0 < number < math.inf:
-        raise ValueError(f"`{name}` must be finite and > 0. Received: {name}={value}")
+        raise ValueError(f"`{name}` must be finite and > 0. Received: {name}={brief(value)}")
     return number
 
 
 def check_positive_int(name: str, value: Any, least: int = 1) -> int:
     if not is_int(value):
-        raise TypeError(f"`{name}` must be an int. Received: {name}={value!r}")
+        raise TypeError(f"`{name}` must be an int. Received: {name}={brief(value)}")
     if value < least:
-        raise ValueError(f"`{name}` must be >= {least}. Received: {name}={value}")
+        raise ValueError(f"`{name}` must be >= {least}. Received: {name}={brief(value)}")
     return int(value)
 
 
@@ -314,7 +336,8 @@ def check_rank(shape: tuple[int, ...], least: int, most: int, what: str) -> None
 
 def check_choice(name: str, value: Any, choices: Collection[str], hint: str = "") -> None:
     if not isinstance(value, str) or value not in choices:
-        raise ValueError(f"`{name}` must be one of {', '.join(choices)}. {hint}Received: {name}={value!r}")
+        hint = hint or suggestion(value, choices)
+        raise ValueError(f"`{name}` must be one of {', '.join(choices)}. {hint}Received: {name}={brief(value)}")
 
 
 def is_int(value: Any) -> bool:
@@ -331,12 +354,85 @@ def is_sequence(value: Any) -> bool:
 def real_number(name: str, value: Any) -> float:
     if type(value) is float:
         return value
-    if isinstance(value, (bool, np.bool_)) or not isinstance(value, (int, float, np.integer, np.floating)):
-        raise TypeError(f"`{name}` must be a real number. Received: {name}={value!r}")
+    number = plain_number(value)
+    if number is None:
+        raise TypeError(f"`{name}` must be a real number. Received: {name}={brief(value)}")
     try:
-        return float(value)
+        return float(number)
     except OverflowError:
-        raise ValueError(f"`{name}` must be finite. Received: {name}={value}") from None
+        raise ValueError(f"`{name}` must be finite. Received: {name}={brief(value)}") from None
+
+
+def plain_number(value: Any) -> Any:
+    """The value as a number of Python's or NumPy's, of any type with `__float__` that is not complex; or None.
+
+    An array of no dimension, NumPy's or another library's, is its element. A bool, a string, a masked element, a
+    time and an array of one dimension or more are no numbers.
+    """
+    if type(value) in (int, float):
+        return value
+    if hasattr(value, "item") and not isinstance(value, np.generic):
+        value = _element(value)
+    if isinstance(value, (np.bool_, np.timedelta64, np.datetime64, np.complexfloating, bool, str, bytes)):
+        return None
+    return value if isinstance(value, (int, float)) or hasattr(type(value), "__float__") else None
+
+
+def _element(array: Any) -> Any:
+    """The element of an array of no dimension; None of another, or where a framework has no value to give."""
+    try:
+        if tuple(array.shape) != () or has_masked(array):
+            return None
+        # NumPy's scalars keep their precision, and so how they are written; other frameworks' arrays become NumPy's.
+        if hasattr(array, "__array__") and not _wants_gradient(array):
+            with suppress(Exception):  # of a dtype that NumPy does not have
+                return np.asarray(array)[()]
+        return array.item()
+    except Exception:  # whatever another library raises
+        return None
+
+
+def _wants_gradient(array: Any) -> bool:
+    """PyTorch hands such a tensor's value out by `item` alone."""
+    return getattr(array, "requires_grad", False) is True
+
+
+def has_masked(array: Any) -> bool:
+    """Whether elements of a NumPy array are hidden behind a mask, which plain memory would show."""
+    return isinstance(array, np.ma.MaskedArray) and bool(np.ma.getmaskarray(array).any())
+
+
+def brief(value: Any) -> str:
+    """What came, on one line of a sentence: an array by its type and shape, and all else cut where it is long."""
+    shape = getattr(value, "shape", None)
+    if isinstance(shape, tuple) and shape:
+        return f"{type(value).__name__} of shape {tuple(shape)}"
+    if isinstance(value, (tuple, list)) and len(value) <= 8:
+        inner = ", ".join(brief(part) for part in value)
+        return f"[{inner}]" if isinstance(value, list) else f"({inner},)" if len(value) == 1 else f"({inner})"
+    try:
+        text = " ".join(repr(value).split())
+    except ValueError:  # an int of more digits than Python writes
+        text = f"{type(value).__name__} of {value.bit_length()} bits"
+    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}..."
+
+
+_LONGEST = 200
+
+
+def suggestion(value: Any, names: Collection[str], aliases: Mapping[str, str] | None = None) -> str:
+    """ "Did you mean ...? " where a name is close to one of these, or is known elsewhere for one of them."""
+    if not isinstance(value, str):
+        return ""
+    known = {_letters(name): name for name in names}
+    known.update({word: name for word, name in (aliases or {}).items() if name in names})
+    close = get_close_matches(_letters(value), known, n=1, cutoff=0.7)
+    return f"Did you mean {known[close[0]]!r}? " if close else ""
+
+
+def _letters(name: str) -> str:
+    """HeNormal, he-normal and he_normal_ are spellings of one name."""
+    return "".join(c for c in name.lower() if c.isalnum())
 
 
 def overlapping(arrays: Sequence[npt.NDArray[Any]]) -> tuple[int, int] | None:

@@ -68,7 +68,10 @@ cdef Memory take_workspace(size_t size):
 
 cdef void give_workspace(Memory memory):
     if memory.size <= SPARE_BYTES and len(_spare) < MOST_SPARE:
-        _spare.append(memory)
+        try:
+            _spare.append(memory)
+        except MemoryError:
+            pass  # the result is there: nothing may fail after it
 
 
 cdef int thread_count(threads) except -1:

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from ._arguments import is_int
+from ._arguments import brief, is_int
 
 _LIMIT = 1 << 64
 _PERSON = b"fastinit.v1"
@@ -115,15 +115,25 @@ class Key:
         raise AttributeError("a Key is immutable")
 
     def __eq__(self, other: object) -> bool:
-        if not isinstance(other, Key):
+        if not is_key(other):
             return NotImplemented
-        return (self.key, self.stream) == (other.key, other.stream)
+        return (self.key, self.stream) == (other.key, other.stream)  # type: ignore[attr-defined]
 
     def __hash__(self) -> int:
         return hash((self.key, self.stream))
 
-    def __reduce__(self) -> tuple[Any, tuple[int, int]]:
-        return Key.from_words, (self.key, self.stream)
+    def __reduce_ex__(self, protocol: Any) -> Any:
+        """The words make the key, whatever a subclass's own constructor takes; what else it holds is its state."""
+        if type(self).__reduce__ is not object.__reduce__:
+            return self.__reduce__()
+        state = super().__reduce_ex__(2)[2]
+        plain = (None, {"key": self.key, "stream": self.stream})
+        return type(self).from_words, (self.key, self.stream), None if state == plain else state
+
+    def __setstate__(self, state: Any) -> None:
+        for attributes in state if isinstance(state, tuple) else (state,):
+            for name, value in (attributes or {}).items():
+                object.__setattr__(self, name, value)
 
     def __repr__(self) -> str:
         if self.stream == 0:
@@ -134,13 +144,20 @@ class Key:
 Seed = None | int | np.integer[Any] | Key | np.random.SeedSequence | np.random.Generator | np.random.BitGenerator
 
 
+def is_key(value: Any) -> bool:
+    """A key, also one that was made before this module was imported anew."""
+    if isinstance(value, Key):
+        return True
+    return any((kind.__module__, kind.__qualname__) == (__name__, "Key") for kind in type(value).__mro__)
+
+
 def key_and_stream(seed: Any) -> tuple[int, int]:
     """The stream that a ``seed`` names: (Philox key, upper counter half)."""
     if type(seed) is int:
         if 0 <= seed < _LIMIT:
             return seed, 0
         raise _bad_seed_range(seed)
-    if isinstance(seed, Key):
+    if is_key(seed):
         return seed.key, seed.stream
     if seed is None:
         entropy = os.urandom(16)
@@ -169,7 +186,10 @@ def _checked_word(word: int) -> int:
 
 def _encode(part: str | int | bytes) -> tuple[bytes, bytes]:
     if isinstance(part, str):
-        return b"s", part.encode()
+        try:
+            return b"s", part.encode()
+        except UnicodeEncodeError:
+            raise _no_unicode(part) from None
     if isinstance(part, bytes):
         return b"b", part
     if is_int(part):
@@ -183,12 +203,12 @@ def _encode(part: str | int | bytes) -> tuple[bytes, bytes]:
 def _bad_seed(seed: Any) -> TypeError:
     return TypeError(
         "`seed` must be None, an int, a fastinit.Key, or a numpy.random SeedSequence, Generator or BitGenerator. "
-        f"Received: {seed!r}"
+        f"Received: {brief(seed)}"
     )
 
 
 def _bad_seed_range(seed: int) -> ValueError:
-    return ValueError(f"`seed` must lie in [0, 2**64). Received: seed={seed}")
+    return ValueError(f"`seed` must lie in [0, 2**64). Received: seed={brief(seed)}")
 
 
 def _no_key_part() -> TypeError:
@@ -196,4 +216,10 @@ def _no_key_part() -> TypeError:
 
 
 def _bad_key_part(part: Any) -> TypeError:
-    return TypeError(f"a part of a key's path must be a str, an int or bytes. Received: {part!r}")
+    return TypeError(f"a part of a key's path must be a str, an int or bytes. Received: {brief(part)}")
+
+
+def _no_unicode(part: str) -> ValueError:
+    return ValueError(
+        f"a part of a key's path must be text that UTF-8 encodes, without lone surrogates. Received: {brief(part)}"
+    )

@@ -51,5 +51,5 @@ def test_readme_names_every_initializer() -> None:
     text = path.read_text()
     for name in registry:
         function = getattr(fastinit, name)
-        if function.__name__ == name:
+        if "by another name" not in function.__doc__:
             assert f"`{name}" in text, name

@@ -1,5 +1,6 @@
 """What every initializer gives: values, blocks, dtypes, and the places where they are put."""
 
+import inspect
 import math
 import tracemalloc
 from collections.abc import Callable
@@ -632,8 +633,13 @@ def test_get_finds_every_initializer_by_name() -> None:
 
 @pytest.mark.parametrize("alias", ALIASES)
 def test_aliases(alias: str) -> None:
-    assert fastinit.get(alias) is fastinit.get(ALIASES[alias])
-    assert getattr(fastinit, alias) is getattr(fastinit, ALIASES[alias])
+    function, other = getattr(fastinit, alias), getattr(fastinit, ALIASES[alias])
+    assert fastinit.get(alias) is function
+    assert function.__name__ == alias
+    assert inspect.signature(function) == inspect.signature(other)
+    assert (function((3, 4), dtype="float64", seed=7) == other((3, 4), dtype="float64", seed=7)).all()
+    with pytest.raises(TypeError, match=rf"^{alias}\(\) "):
+        function()
 
 
 POSITIONAL: list[tuple[Callable[[], np.ndarray], Callable[[], np.ndarray]]] = [

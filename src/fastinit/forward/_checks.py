@@ -9,7 +9,28 @@ from typing import Any
 import numpy as np
 
 from .. import _kernels
-from .._arguments import DTYPES, DType, check_fits, check_number, check_out, is_int, is_sequence
+from .._arguments import (
+    DTYPES,
+    DType,
+    brief,
+    check_fits,
+    check_number,
+    check_out,
+    is_int,
+    is_sequence,
+    suggestion,
+)
+
+# What other libraries call activations that are here.
+_ELSEWHERE = {
+    "geluapproximate": "gelu_tanh",
+    "gelunew": "gelu_tanh",
+    "hardswish": "hard_silu",
+    "identity": "linear",
+    "logistic": "sigmoid",
+    "none": "linear",
+    "swish": "silu",
+}
 
 
 def check_activation(activation: Any, parameters: Mapping[str, float | None]) -> tuple[str, float]:
@@ -17,18 +38,19 @@ def check_activation(activation: Any, parameters: Mapping[str, float | None]) ->
     name, given = activation, None
     if isinstance(activation, tuple):
         if len(activation) != 2:
-            raise TypeError(f"an activation must be a name or a (name, parameter) pair. Received: {activation!r}")
+            raise TypeError(f"an activation must be a name or a (name, parameter) pair. Received: {brief(activation)}")
         name, given = activation
     if not isinstance(name, str):
-        raise TypeError(f"an activation must be a name or a (name, parameter) pair. Received: {activation!r}")
+        raise TypeError(f"an activation must be a name or a (name, parameter) pair. Received: {brief(activation)}")
     if name not in parameters:
-        raise ValueError(f"an activation must be one of {', '.join(parameters)}. Received: {name!r}")
+        hint = suggestion(name, parameters, _ELSEWHERE)
+        raise ValueError(f"an activation must be one of {', '.join(parameters)}. {hint}Received: {brief(name)}")
     default = parameters[name]
     if given is None:
         return name, 0.0 if default is None else default
     if default is None:
         takers = ", ".join(each for each, value in parameters.items() if value is not None)
-        raise ValueError(f"only the activations {takers} take a parameter. Received: {activation!r}")
+        raise ValueError(f"only the activations {takers} take a parameter. Received: {brief(activation)}")
     number = check_number("parameter", given)
     if name == "softplus" and not number > 0.0:
         raise ValueError(f"the parameter of softplus, beta, must be > 0. Received: beta={given}")
@@ -52,7 +74,8 @@ def check_real_array(name: str, value: Any) -> DType:
         raise TypeError(f"`{name}` must be a NumPy array of float32 or float64. Received: {type(value).__name__}")
     dtype = DTYPES.get(value.dtype)
     if dtype is None or dtype.code not in (_kernels.FLOAT32, _kernels.FLOAT64):
-        raise TypeError(f"`{name}` must be a NumPy array of float32 or float64. Received: dtype {value.dtype!r}")
+        order = " in native byte order" if value.dtype.newbyteorder("=") in DTYPES else ""
+        raise TypeError(f"`{name}` must be a NumPy array of float32 or float64{order}. Received: dtype {value.dtype!r}")
     return dtype
 
 

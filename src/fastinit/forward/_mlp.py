@@ -61,6 +61,13 @@ class MLP:
 
     Notes
     -----
+    x of shape (in,) or (batch, in) is one batch for every network of a population, and the result has its leading
+    axes before those of the batch; x of shape (..., batch, in), with the population's leading axes, holds a batch for
+    each. With as many networks as rows, (P, in) is still one batch for all: ``x[:, None]`` is a row for each.
+
+    Copies and pickles hold copies of the weights, and of a subclass all of its attributes; they are made of the layers
+    without its own constructor.
+
     The result has the bits of `dense` called for layer after layer. Calls allocate nothing but their result;
     any number of threads may call one network at once, but not while one updates it.
 
@@ -163,8 +170,16 @@ class MLP:
         """Of weights, inputs and outputs."""
         return self._dtype.numpy
 
-    def __reduce__(self) -> tuple[Any, ...]:
-        return type(self), ([tuple(layer) for layer in self.layers],)
+    def __reduce_ex__(self, protocol: Any) -> Any:
+        """The layers make the network, whatever a subclass's own constructor takes; what else it holds is its state."""
+        if type(self).__reduce__ is not object.__reduce__:
+            return self.__reduce__()
+        state = super().__reduce_ex__(2)[2]
+        parts = state if isinstance(state, tuple) else (state, None)
+        if isinstance(parts[0], dict):
+            rest = {name: value for name, value in parts[0].items() if name not in _OF_A_NETWORK} or None
+            state = (rest, parts[1]) if parts[1] else rest
+        return _restored, (type(self), [tuple(layer) for layer in self.layers]), state
 
     def __repr__(self) -> str:
         steps = [str(self._network.inputs)]
@@ -173,3 +188,13 @@ class MLP:
             steps.append(f"{weight[-1]} {word}")
         population = f"population {self._network.leading}, " if self._network.leading else ""
         return f"MLP({' -> '.join(steps)}, {population}{self.dtype}, {self.num_parameters} parameters)"
+
+
+# What the layers alone make.
+_OF_A_NETWORK = frozenset({"_dtype", "_network", "_activations"})
+
+
+def _restored(kind: type[MLP], layers: list[tuple[Any, Any, Any]]) -> MLP:
+    network: MLP = object.__new__(kind)
+    MLP.__init__(network, layers)
+    return network

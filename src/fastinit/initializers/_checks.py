@@ -12,13 +12,16 @@ from numpy.typing import NDArray
 from .._arguments import (
     DType,
     Target,
+    brief,
     check_axes,
     check_fits,
     check_number,
     check_positive,
+    has_masked,
     is_int,
     is_sequence,
     real_number,
+    suggestion,
 )
 from .._arithmetic import own_arithmetic
 
@@ -80,7 +83,7 @@ def check_interval(low: Any, high: Any, dtype: DType) -> tuple[float, float]:
 
 
 def check_bounds(lower: Any, upper: Any) -> tuple[float, float]:
-    """Bounds of a truncated normal in units of its std, finite or not."""
+    """Bounds of a truncated normal, finite or not."""
     first, last = real_number("lower", lower), real_number("upper", upper)
     if not first <= last or first == math.inf or last == -math.inf:
         raise ValueError(f"`lower` must be <= `upper`, and neither NaN. Received: lower={lower}, upper={upper}")
@@ -89,8 +92,31 @@ def check_bounds(lower: Any, upper: Any) -> tuple[float, float]:
 
 def check_normal_fits(mean: float, std: float, lower: float, upper: float, dtype: DType) -> None:
     """No value that can come out may be infinite in the dtype."""
+    received = f"mean={mean}, std={std}, lower={lower}, upper={upper}"
+    _check_computable(mean, std, received, dtype)
     ends = (_end(mean, std, lower, -upper, dtype), _end(mean, std, upper, lower, dtype))
-    check_fits(max(ends), f"mean={mean}, std={std}, lower={lower}, upper={upper}", dtype)
+    check_fits(max(ends), received, dtype)
+
+
+def check_normal_between_fits(mean: float, std: float, low: float, high: float, dtype: DType) -> None:
+    """The same of one whose bounds are values."""
+    received = f"mean={mean}, std={std}, lower={low}, upper={high}"
+    _check_computable(mean, std, received, dtype)
+    # An infinite bound leaves the tail as it is beyond the finite one, wherever that lies.
+    first, last = ((bound - mean) / std if std else 0.0 for bound in (low, high))
+    for bound, ends in ((low, (first, -last)), (high, (last, first))):
+        check_fits(
+            abs(bound) if math.isfinite(bound) else _end(mean, std, *ends, dtype) if std else 0.0, received, dtype
+        )
+
+
+def _check_computable(mean: float, std: float, received: str, dtype: DType) -> None:
+    """Values may fit a dtype though the std that they are computed with does not."""
+    if not max(abs(mean), std) <= dtype.computing_largest:
+        raise ValueError(
+            f"`mean` and `std` must be finite in the type that {dtype.name} is computed in, at most "
+            f"{dtype.computing_largest:.6g}. Received: {received}"
+        )
 
 
 def _end(mean: float, std: float, bound: float, other: float, dtype: DType) -> float:
@@ -104,14 +130,22 @@ def _end(mean: float, std: float, bound: float, other: float, dtype: DType) -> f
 
 def check_constant(value: Any, shape: tuple[int, ...], dtype: DType) -> np.ndarray:
     """`value` as an array that broadcasts to the shape, each element representable."""
+    if has_masked(value):
+        raise ValueError("`value` must hold no masked element. Received: a masked array")
     try:
-        array = np.asarray(value)
+        array = np.asarray(value.detach() if getattr(value, "requires_grad", False) is True else value)
         if array.dtype.kind == "O" and all(is_int(x) or isinstance(x, float) for x in array.flat):
             array = array.astype(np.float64)  # ints beyond 64 bits
     except (ValueError, OverflowError):
-        raise ValueError(f"`value` must be a finite number or an array of them. Received: value={value!r}") from None
+        raise ValueError(
+            f"`value` must be a finite number or an array of them. Received: value={brief(value)}"
+        ) from None
+    except Exception as error:  # what another library's array raises that NumPy cannot read
+        raise TypeError(
+            f"`value` must be a real number or an array of them that NumPy can read. Received: {type(value).__name__}"
+        ) from error
     if array.dtype.kind not in "fiu" and array.dtype.name != "bfloat16":
-        raise TypeError(f"`value` must be a real number or an array of them. Received: value={value!r}")
+        raise TypeError(f"`value` must be a real number or an array of them. Received: value={brief(value)}")
     try:
         np.broadcast_to(array, shape)
     except ValueError:
@@ -121,8 +155,8 @@ def check_constant(value: Any, shape: tuple[int, ...], dtype: DType) -> np.ndarr
     with own_arithmetic():
         largest = np.max(np.abs(array.astype(np.float64)), initial=0.0)
     if not np.isfinite(largest):
-        raise ValueError(f"`value` must be finite. Received: value={value!r}")
-    check_fits(float(largest), f"value={value!r}", dtype)
+        raise ValueError(f"`value` must be finite. Received: value={brief(value)}")
+    check_fits(float(largest), f"value={brief(value)}", dtype)
     return array
 
 
@@ -145,6 +179,8 @@ def check_made(made: Any) -> NDArray[Any]:
 
 def check_converted(made: NDArray[Any], target: Target) -> NDArray[Any]:
     """It in the shape and the dtype of `out`, C-contiguous."""
+    if has_masked(made):
+        raise ValueError("an initializer must return no masked element. Received: a masked array")
     values, dtype = np.asarray(made), target.dtype
     if values.shape != target.block_shape:
         raise ValueError(
@@ -172,24 +208,40 @@ def check_converted(made: NDArray[Any], target: Target) -> NDArray[Any]:
 def check_entry(name: Any, entry: Any) -> tuple[Any, Any, dict[str, Any]]:
     """An entry of `initialize`: (initializer, shape) or (initializer, shape, kwargs)."""
     if not isinstance(name, str):
-        raise TypeError(f"a tensor's name must be a str. Received: {name!r}")
+        raise TypeError(f"a tensor's name must be a str. Received: {brief(name)}")
+    if any("\ud800" <= c <= "\udfff" for c in name):
+        raise ValueError(
+            f"a tensor's name must be text that UTF-8 encodes, without lone surrogates. Received: {name!r}"
+        )
     if not isinstance(entry, (tuple, list)) or len(entry) not in (2, 3):
         raise TypeError(
             "a tensor must be given as (initializer, shape) or (initializer, shape, kwargs). "
-            f"Received: {name!r}: {entry!r}"
+            f"Received: {name!r}: {brief(entry)}"
         )
     initializer, shape, *rest = entry
     kwargs = rest[0] if rest else {}
     if not isinstance(initializer, str) and not callable(initializer):
-        raise TypeError(f"an initializer must be a name or a callable. Received: {name!r}: {initializer!r}")
+        raise TypeError(f"an initializer must be a name or a callable. Received: {name!r}: {brief(initializer)}")
     if not isinstance(kwargs, Mapping) or "seed" in kwargs or "threads" in kwargs:
         raise TypeError(
-            f"kwargs must be a dict that holds neither `seed` nor `threads`. Received: {name!r}: {kwargs!r}"
+            f"kwargs must be a dict that holds neither `seed` nor `threads`. Received: {name!r}: {brief(kwargs)}"
         )
     return initializer, shape, dict(kwargs)
 
 
 def unknown_name(name: Any, names: Iterable[str]) -> Exception:
     if not isinstance(name, str):
-        return TypeError(f"an initializer's name must be a str. Received: {name!r}")
-    return ValueError(f"an initializer's name must be one of {', '.join(sorted(names))}. Received: {name!r}")
+        return TypeError(f"an initializer's name must be a str. Received: {brief(name)}")
+    names = sorted(names)
+    hint = suggestion(name, names, _ELSEWHERE)
+    return ValueError(f"an initializer's name must be one of {', '.join(names)}. {hint}Received: {brief(name)}")
+
+
+# What other libraries call initializers that are here.
+_ELSEWHERE = {
+    "const": "constant",
+    "eye": "identity",
+    "randomnormal": "normal",
+    "randomuniform": "uniform",
+    "truncnormal": "truncated_normal",
+}

@@ -10,6 +10,7 @@ from __future__ import annotations
 import functools
 import inspect
 import sys
+import types
 from collections.abc import Callable
 from typing import Any, ParamSpec, Protocol, TypeVar
 
@@ -29,6 +30,7 @@ from .._arguments import (
     Threads,
     check_out,
     is_for_bits,
+    is_int,
 )
 from .._memory import ALIGNED_FROM, HUGE_FROM_IN_A_MODEL, new_array
 from ..keys import Seed, key_and_stream
@@ -133,7 +135,6 @@ class Fixed(Made):
 def fulfil(request: Drawn | Made, seed: Any) -> Array:
     """Do what one call asks for."""
     target, out = request.target, request.out
-    key, stream = (0, 0) if type(request) is Fixed else key_and_stream(seed)
     if isinstance(request, Drawn):
         if out is not None:
             array = out
@@ -143,8 +144,10 @@ def fulfil(request: Drawn | Made, seed: Any) -> Array:
             array = new_array(target.block_shape, target.dtype.numpy)
         threads = 1 if target.nbytes < THREADED_BYTES else target.threads or thread_limit()
         memory = array.view(np.uint16) if target.dtype.code == _kernels.BFLOAT16 else array
+        key, stream = key_and_stream(seed)  # which advances a generator: nothing fails after it
         _kernels.fill(request.law, memory, key, stream, target.shape, target.block, threads)
         return array
+    key, stream = (0, 0) if type(request) is Fixed else key_and_stream(seed)
     threads = 1 if target.nbytes < ALIGNED_FROM else target.threads or thread_limit()
     if out is None:
         return request.make(key, stream, threads)
@@ -196,7 +199,13 @@ def drawing(describe: Callable[P, Drawn | Made]) -> Callable[P, Array]:
     @functools.wraps(describe)
     def draw(*args: P.args, **kwargs: P.kwargs) -> Array:
         seed = kwargs.pop("seed", None)
-        return fulfil(request(args, kwargs), seed)
+        try:
+            asked = request(args, kwargs)
+        except TypeError as error:
+            if _is_shape_in_pieces(error, args):
+                raise TypeError(f"{error}. A shape of several axes is one tuple: {describe.__name__}({args})") from None
+            raise
+        return fulfil(asked, seed)
 
     # To the reader it is one function: its signature is that of `describe` but for the result.
     del draw.__wrapped__
@@ -213,6 +222,25 @@ def described(initializer: Callable[..., Array], *args: Any, **kwargs: Any) -> D
     """What a call of an initializer of this package would ask for."""
     request: Drawn | Made = initializer.request(args, kwargs)  # type: ignore[attr-defined]
     return request
+
+
+def alias(name: str, of: Callable[P, Array]) -> Callable[P, Array]:
+    """The same initializer under another name, which its errors speak of."""
+    describe = of.request.describe  # type: ignore[attr-defined]
+    same = types.FunctionType(
+        describe.__code__, describe.__globals__, name, describe.__defaults__, describe.__closure__
+    )
+    functools.update_wrapper(same, describe)
+    del same.__wrapped__  # type: ignore[attr-defined]
+    same.__kwdefaults__ = describe.__kwdefaults__
+    same.__name__ = same.__qualname__ = name
+    same.__doc__ = f"{describe.__doc__}".replace("\n", f"\n\n    This is `{describe.__name__}` by another name.\n", 1)
+    return initializer(same)
+
+
+def _is_shape_in_pieces(error: TypeError, args: tuple[Any, ...]) -> bool:
+    """Whether Python refused he_normal(784, 128) for its many arguments."""
+    return "positional argument" in str(error) and len(args) > 1 and all(is_int(n) for n in args)
 
 
 # In a process whose subnormals count as zero, this and others like it equal zero, and nothing may be looked up.
@@ -263,6 +291,7 @@ def remembered(function: Callable[P, R]) -> Callable[P, R]:
     def remember(*args: P.args, **kwargs: P.kwargs) -> R:
         return cached(*args, **kwargs) if _SMALLEST else function(*args, **kwargs)  # type: ignore[arg-type]
 
+    remember.cache_clear = cached.cache_clear  # type: ignore[attr-defined]
     return remember
 
 

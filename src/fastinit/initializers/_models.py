@@ -43,8 +43,9 @@ def initialize(tensors: Mapping[str, Entry], *, seed: Seed = None, threads: Thre
     ------
     TypeError, ValueError
         If an entry is not as described, its initializer refuses it, or two `out` overlap. The sentence begins with
-        the tensor's name. Everything is checked, allocated and converted before any array that was passed in
-        is written, and before a generator given as `seed` is advanced; only callables of your own come after that.
+        the tensor's name. Everything is checked before a generator given as `seed` is advanced, and allocated and
+        converted before any array that was passed in is written; only callables of your own run, and what they
+        return is checked, between the two.
 
     Examples
     --------

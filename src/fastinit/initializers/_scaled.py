@@ -9,7 +9,7 @@ from .. import _kernels
 from .._arguments import Axes, DType, DTypeLike, Index, Out, Shape, Threads, check_choice, check_fits, check_target
 from ..keys import Seed
 from ._checks import check_scale
-from ._engine import Drawn, initializer, registry, remembered
+from ._engine import Drawn, alias, initializer, remembered
 from ._fans import compute_fans
 from ._random import normal_law
 
@@ -405,7 +405,7 @@ def lecun_normal(
     return _scaled(shape, 1.0, "fan_in", "truncated_normal", axes, dtype, out, index, threads)
 
 
-xavier_uniform = registry["xavier_uniform"] = glorot_uniform
-xavier_normal = registry["xavier_normal"] = glorot_normal
-kaiming_uniform = registry["kaiming_uniform"] = he_uniform
-kaiming_normal = registry["kaiming_normal"] = he_normal
+xavier_uniform = alias("xavier_uniform", glorot_uniform)
+xavier_normal = alias("xavier_normal", glorot_normal)
+kaiming_uniform = alias("kaiming_uniform", he_uniform)
+kaiming_normal = alias("kaiming_normal", he_normal)

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from .. import _kernels
-from .._arguments import DTypeLike, Index, Out, Shape, Target, Threads, check_rank, check_target
+from .._arguments import DTypeLike, Index, Out, Shape, Target, Threads, check_rank, check_target, plain_number
 from .._memory import new_array
 from ..keys import Key, Seed
 from ._checks import check_fraction, check_std
@@ -52,8 +52,10 @@ def sparse(
 
     References
     ----------
-    Martens, "Deep learning via Hessian-free optimization", ICML 2010. PyTorch's ``sparse_`` has the
-    same zeros per column of its (out, in) tensors, that is, per *input*; pass its transpose.
+    Martens, "Deep learning via Hessian-free optimization", ICML 2010. PyTorch's ``sparse_`` has as
+    many zeros in every column of its (out, in) tensors, that is, for every *input*: ``sparse((out, in), ...)`` does
+    the same to such a tensor as it lies. Zeros for every unit, as here and in the paper, are
+    ``sparse((in, out), ...).T`` there.
 
     Examples
     --------
@@ -72,7 +74,7 @@ def sparse(
 
 def _zeros_in_a_column(sparsity: Any, rows: int) -> int:
     """ceil(sparsity * rows) of the decimal that was written, but not all rows unless it is 1."""
-    share = Fraction(str(sparsity))
+    share = Fraction(str(plain_number(sparsity)))
     return rows if share == 1 else min(math.ceil(share * rows), max(rows - 1, 0))
 
 
@@ -89,6 +91,6 @@ def _make(target: Target, law: _kernels.Law, count: int, key: int, stream: int, 
         # Equal words are ranked by row, which a stable sort does.
         zero_rows = np.argsort(words, axis=0, kind="stable")[:count]
         is_zero = np.zeros(words.shape, bool)
-        np.put_along_axis(is_zero, zero_rows, True, axis=0)
-        array[is_zero[first:last]] = 0.0
+        is_zero.put(np.ravel_multi_index((zero_rows, np.arange(words.shape[1])), words.shape), True)
+        np.copyto(array, np.zeros((), array.dtype), where=is_zero[first:last])
     return array
