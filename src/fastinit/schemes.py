@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import math
 import sys
+from decimal import MAX_EMAX, MIN_EMIN, ROUND_HALF_EVEN, Context, Decimal
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypedDict
 
 import numpy as np
@@ -29,13 +30,17 @@ from ._arguments import (
     Out,
     Shape,
     Threads,
+    brief,
     check_axes,
     check_choice,
+    check_flag,
     check_positive,
     check_positive_int,
     check_rank,
     check_shape,
+    check_target,
 )
+from ._arithmetic import own_arithmetic
 from .initializers import constant, normal, variance_scaling
 from .initializers._checks import check_std
 from .initializers._engine import Drawn, Made, described, drawing
@@ -113,9 +118,7 @@ def gpt2_residual(shape: Shape, layers: int, std: float = 0.02, **common: Unpack
     >>> abs(float(w.std()) / (0.02 / 24**0.5) - 1) < 0.01
     True
     """
-    return described(
-        normal, shape, 0.0, check_std(std) / math.sqrt(2.0 * check_positive_int("layers", layers)), **common
-    )
+    return described(normal, shape, 0.0, _quotient(check_std(std), 2 * _check_count("layers", layers)), **common)
 
 
 @drawing
@@ -143,7 +146,7 @@ def small_init(shape: Shape, dim: int, **common: Unpack[Common]) -> Drawn | Made
     >>> abs(float(w.std()) / (2 / (5 * 512)) ** 0.5 - 1) < 0.01
     True
     """
-    return described(normal, shape, 0.0, math.sqrt(2.0 / (5.0 * check_positive_int("dim", dim))), **common)
+    return described(normal, shape, 0.0, _small_std(_check_count("dim", dim)), **common)
 
 
 @drawing
@@ -174,8 +177,8 @@ def wang_init(shape: Shape, dim: int, layers: int, **common: Unpack[Common]) -> 
     >>> abs(float(w.std()) / (2 / (12 * 512**0.5)) - 1) < 0.01
     True
     """
-    depth = check_positive_int("layers", layers)
-    return described(normal, shape, 0.0, 2.0 / (depth * math.sqrt(check_positive_int("dim", dim))), **common)
+    std = _wang_std(_check_count("layers", layers), _check_count("dim", dim))
+    return described(normal, shape, 0.0, std, **common)
 
 
 @drawing
@@ -208,7 +211,7 @@ def t5(shape: Shape, head_dim: int = 1, factor: float = 1.0, **common: Unpack[Co
     >>> abs(float(w.std()) / (512 * 64) ** -0.5 - 1) < 0.01
     True
     """
-    scale = check_positive("factor", factor) ** 2 / check_positive_int("head_dim", head_dim)
+    scale = _t5_scale(factor, _check_count("head_dim", head_dim))
     return described(variance_scaling, shape, scale, "fan_in", "untruncated_normal", **common)
 
 
@@ -261,9 +264,11 @@ def deepnorm(*, encoder_layers: int = 0, decoder_layers: int = 0) -> tuple[Facto
     """
     n, m = _check_layer_counts(encoder_layers, decoder_layers)
     if n and m:
-        mixed = (n**4 * m) ** (1 / 16)
-        return Factors(0.87 / mixed, 0.81 * mixed), Factors((12 * m) ** -0.25, (3 * m) ** 0.25)
-    alone = Factors((8 * (n or m)) ** -0.25, (2 * (n or m)) ** 0.25)
+        mixed = _power(n**4 * m, 1, 16)
+        with own_arithmetic():
+            first = Factors(0.87 / mixed, 0.81 * mixed)
+        return first, Factors(_power(12 * m, -1, 4), _power(3 * m, 1, 4))
+    alone = Factors(_power(8 * (n or m), -1, 4), _power(2 * (n or m), 1, 4))
     return (alone, Factors(1.0)) if n else (Factors(1.0), alone)
 
 
@@ -297,9 +302,10 @@ def subln(*, encoder_layers: int = 0, decoder_layers: int = 0) -> tuple[Factors,
     """
     n, m = _check_layer_counts(encoder_layers, decoder_layers)
     if n and m:
-        cross = math.log(3 * m)
-        return Factors(math.sqrt(cross * math.log(2 * n) / 3)), Factors(math.sqrt(cross))
-    alone = Factors(math.sqrt(math.log(2 * (n or m))))
+        cross = _EXACT.ln(3 * m)
+        both = _EXACT.divide(_EXACT.multiply(cross, _EXACT.ln(2 * n)), 3)
+        return Factors(_rounded(_EXACT.sqrt(both))), Factors(_rounded(_EXACT.sqrt(cross)))
+    alone = Factors(_rounded(_EXACT.sqrt(_EXACT.ln(2 * (n or m)))))
     return (alone, Factors(1.0)) if n else (Factors(1.0), alone)
 
 
@@ -332,7 +338,9 @@ def t_fixup(*, encoder_layers: int = 0, decoder_layers: int = 0) -> tuple[Factor
     (True, True)
     """
     n, m = _check_layer_counts(encoder_layers, decoder_layers)
-    return Factors(0.67 * n**-0.25 if n else 1.0), Factors((9 * m) ** -0.25 if m else 1.0)
+    with own_arithmetic():
+        encoder = 0.67 * _power(n, -1, 4) if n else 1.0
+    return Factors(encoder), Factors(_power(9 * m, -1, 4) if m else 1.0)
 
 
 # Residual networks
@@ -368,9 +376,9 @@ def fixup(shape: Shape, branches: int, depth: int = 2, **common: Unpack[CommonWi
     >>> abs(float(w.std()) / ((2 / 576) ** 0.5 / 4) - 1) < 0.01
     True
     """
-    length, weights = check_positive_int("branches", branches), check_positive_int("depth", depth, least=2)
-    # A variance takes the square of the factor.
-    scale = 2.0 * length ** (-1.0 / (weights - 1))
+    length, weights = _check_count("branches", branches), _check_count("depth", depth, least=2)
+    # A variance takes the square of the factor; twice it is exact in any floating-point mode.
+    scale = 2.0 * _power(length, -1, weights - 1)
     return described(variance_scaling, shape, scale, "fan_in", "untruncated_normal", **common)
 
 
@@ -406,6 +414,7 @@ def zero_hadamard(shape: Shape, **common: Unpack[Common]) -> Drawn | Made:
     """
     sizes = check_shape(shape)
     check_rank(sizes, 2, 32, "`shape` must have at least two axes, (..., in, out)")
+    check_target(sizes, None, None, None, None)  # a size that no array has is not for NumPy to refuse
     inputs, outputs = sizes[-2:]
     if outputs <= inputs:
         return described(constant, sizes, np.eye(inputs, outputs), **common)
@@ -414,7 +423,8 @@ def zero_hadamard(shape: Shape, **common: Unpack[Common]) -> Drawn | Made:
     odd = np.zeros(shared.shape, bool)
     for bit in range(order):  # the sign is the parity of the bits that both indices have
         odd ^= (shared >> bit & 1).astype(bool)
-    size = math.sqrt(2.0 ** (1 - order))
+    with own_arithmetic():
+        size = math.sqrt(math.ldexp(1.0, 1 - order))
     return described(constant, sizes, np.where(odd, -size, size), **common)
 
 
@@ -452,13 +462,13 @@ def siren(shape: Shape, first: bool = False, omega: float = 30.0, **common: Unpa
     >>> bool(abs(schemes.siren((2, 256), first=True, seed=0)).max() <= 1 / 2)
     True
     """
-    frequency = check_positive("omega", omega)
-    if not first:
-        return described(variance_scaling, shape, 2.0 / frequency**2, "fan_in", "uniform", **common)
+    scale = _siren_scale(omega)
+    if not check_flag("first", first):
+        return described(variance_scaling, shape, scale, "fan_in", "uniform", **common)
     # A limit L is a variance of L² / 3, which is scale / fan_in.
     axes = common.get("in_axis", -2), common.get("out_axis", -1), common.get("batch_axis", ())
     fan_in, _ = compute_fans(check_shape(shape), *axes)
-    return described(variance_scaling, shape, 1.0 / (3.0 * max(1, fan_in)), "fan_in", "uniform", **common)
+    return described(variance_scaling, shape, _siren_first_scale(fan_in), "fan_in", "uniform", **common)
 
 
 # One model at several widths
@@ -496,8 +506,7 @@ def mup(shape: Shape, base_shape: Shape, std: float = 0.02, **common: Unpack[Com
     """
     axes = common.pop("in_axis", -2), common.pop("out_axis", -1), common.pop("batch_axis", ())
     grown_in, grown_out = _growth(shape, base_shape, *axes)
-    power = 0.0 if grown_in == 1.0 else 1.0 if grown_out == 1.0 else 0.5
-    return described(normal, shape, 0.0, check_std(std) * grown_in**-power, **common)
+    return described(normal, shape, 0.0, _mup_std(check_std(std), grown_in, grown_out), **common)
 
 
 def mup_rate(
@@ -540,6 +549,11 @@ def mup_rate(
     """
     check_choice("optimizer", optimizer, ("adam", "sgd"))
     grown_in, grown_out = _growth(shape, base_shape, in_axis, out_axis, batch_axis)
+    with own_arithmetic():
+        return _mup_rate(optimizer, grown_in, grown_out)
+
+
+def _mup_rate(optimizer: str, grown_in: float, grown_out: float) -> float:
     if optimizer == "adam":
         return 1.0 / grown_in
     return grown_out if grown_in == 1.0 else 1.0 / grown_in if grown_out == 1.0 else 1.0
@@ -552,19 +566,105 @@ def _growth(shape: Shape, base_shape: Shape, in_axis: Axes, out_axis: Axes, batc
         (batch,) = check_axes(len(sizes), batch_axis=batch_axis)
         left = [axis for axis in range(len(sizes)) if axis not in batch]
         if len(left) == 1:  # a bias is the weight of an input that is always one
-            return 1.0, sizes[left[0]] / base[left[0]]
+            return 1.0, _ratio(sizes[left[0]], base[left[0]])
     fan_in, fan_out = compute_fans(sizes, in_axis, out_axis, batch_axis)
     base_in, base_out = compute_fans(base, in_axis, out_axis, batch_axis)
-    return fan_in / base_in, fan_out / base_out
+    return _ratio(fan_in, base_in), _ratio(fan_out, base_out)
+
+
+# The numbers: whatever floating-point mode the caller has, and by operations that round alike on every system, which
+# libm's pow and log do not.
+
+_EXACT = Context(prec=60, rounding=ROUND_HALF_EVEN, Emax=MAX_EMAX, Emin=MIN_EMIN)
+
+
+def _power(base: int, numerator: int, denominator: int) -> float:
+    """base ** (numerator / denominator), rounded once."""
+    exponent = _EXACT.divide(Decimal(numerator), Decimal(denominator))
+    return _rounded(_EXACT.exp(_EXACT.multiply(_EXACT.ln(Decimal(base)), exponent)))
+
+
+def _rounded(exact: Decimal) -> float:
+    with own_arithmetic():
+        return float(exact)
+
+
+@own_arithmetic()
+def _quotient(std: float, variances: int) -> float:
+    return std / math.sqrt(variances)
+
+
+@own_arithmetic()
+def _small_std(dim: int) -> float:
+    return math.sqrt(2.0 / (5.0 * dim))
+
+
+@own_arithmetic()
+def _wang_std(layers: int, dim: int) -> float:
+    return 2.0 / (layers * math.sqrt(dim))
+
+
+@own_arithmetic()
+def _t5_scale(factor: Any, head_dim: int) -> float:
+    number = check_positive("factor", factor)
+    return _check_variance(number * number / head_dim, f"factor={brief(factor)}")
+
+
+@own_arithmetic()
+def _siren_scale(omega: Any) -> float:
+    frequency = check_positive("omega", omega)
+    square = frequency * frequency
+    return _check_variance(2.0 / square if square else math.inf, f"omega={brief(omega)}")
+
+
+@own_arithmetic()
+def _siren_first_scale(fan_in: int) -> float:
+    return 1.0 / (3.0 * min(max(1, fan_in), 1 << 63))
+
+
+@own_arithmetic()
+def _mup_std(std: float, grown_in: float, grown_out: float) -> float:
+    if grown_in == 1.0:
+        return std
+    return std / grown_in if grown_out == 1.0 else std / math.sqrt(grown_in)
+
+
+@own_arithmetic()
+def _ratio(size: int, base: int) -> float:
+    """The quotient of two sizes, by which a learning rate is multiplied or divided."""
+    try:
+        ratio = size / base
+    except OverflowError:
+        ratio = 0.0
+    if not 2.0**-1000 < ratio < 2.0**1000:
+        raise ValueError(
+            "`shape` and `base_shape` must not differ by more than float64 holds. "
+            f"Received: fans of {brief(size)} and {brief(base)}"
+        )
+    return ratio
 
 
 # Checks
 
 
+def _check_count(name: str, value: Any, least: int = 1) -> int:
+    """A number of layers or units: float64 holds it exactly, so that nothing made of it overflows."""
+    count = check_positive_int(name, value, least)
+    if count > 1 << 53:
+        raise ValueError(f"`{name}` must be at most 2**53. Received: {name}={brief(value)}")
+    return count
+
+
+def _check_variance(variance: float, received: str) -> float:
+    if not 0.0 < variance < math.inf:
+        raise ValueError(f"the variance must be finite and > 0 in float64. Received: {received}")
+    return variance
+
+
 def _check_layer_counts(encoder_layers: Any, decoder_layers: Any) -> tuple[int, int]:
     counts = (
-        check_positive_int("encoder_layers", encoder_layers, least=0),
-        check_positive_int("decoder_layers", decoder_layers, least=0),
+        _check_count("encoder_layers", encoder_layers, least=0),
+        _check_count("decoder_layers", decoder_layers, least=0),
     )
     if counts == (0, 0):
         raise ValueError("`encoder_layers` or `decoder_layers` must be >= 1. Received: 0 and 0")

@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable
 from typing import Any
 
+import mpmath
 import numpy as np
 import pytest
 import scipy.linalg
@@ -73,10 +74,11 @@ def test_deepnorm() -> None:
 
 
 def test_subln() -> None:
-    assert schemes.subln(decoder_layers=12)[1].weight == math.sqrt(math.log(24))
     encoder, decoder = schemes.subln(encoder_layers=12, decoder_layers=6)
-    assert encoder.weight == pytest.approx(math.sqrt(math.log(18) * math.log(24) / 3))
-    assert decoder == (math.sqrt(math.log(18)), 1.0)
+    with mpmath.workdps(50):
+        assert schemes.subln(decoder_layers=12)[1].weight == float(mpmath.sqrt(mpmath.log(24)))
+        assert encoder.weight == float(mpmath.sqrt(mpmath.log(18) * mpmath.log(24) / 3))
+        assert decoder == (float(mpmath.sqrt(mpmath.log(18))), 1.0)
 
 
 def test_t_fixup() -> None:
@@ -152,3 +154,92 @@ def test_zero_is_the_identity_where_it_does_not_widen() -> None:
 def test_errors(call: Callable[[], Any], words: str) -> None:
     with pytest.raises(ValueError, match=words):
         call()
+
+
+HUGE = 10**400
+
+
+@pytest.mark.parametrize(
+    ("call", "words"),
+    [
+        (
+            lambda: schemes.siren((3, 3), omega=1e-200),
+            r"^the variance must be finite and > 0 .* Received: omega=1e-200$",
+        ),
+        (lambda: schemes.siren((3, 3), omega=5e-324), r"^the variance must be finite and > 0"),
+        (lambda: schemes.siren((3, 3), omega=1e200), r"^the variance must be finite and > 0"),
+        (lambda: schemes.siren((3, 3), True, omega=1e-200), r"^the variance must be finite and > 0"),
+        (lambda: schemes.siren((3, 3), omega=HUGE), r"^`omega` must be finite"),
+        (
+            lambda: schemes.t5((3, 3), factor=1e200),
+            r"^the variance must be finite and > 0 .* Received: factor=1e\+200$",
+        ),
+        (lambda: schemes.t5((3, 3), factor=1e-200), r"^the variance must be finite and > 0"),
+        (lambda: schemes.t5((3, 3), HUGE), r"^`head_dim` must be at most 2\*\*53"),
+        (lambda: schemes.gpt2_residual((3, 3), HUGE), r"^`layers` must be at most 2\*\*53"),
+        (lambda: schemes.gpt2_residual((3, 3), 2**53 + 1), r"^`layers` must be at most 2\*\*53. .*9007199254740993$"),
+        (lambda: schemes.small_init((3, 3), HUGE), r"^`dim` must be at most 2\*\*53"),
+        (lambda: schemes.wang_init((3, 3), HUGE, 2), r"^`dim` must be at most 2\*\*53"),
+        (lambda: schemes.wang_init((3, 3), 2, HUGE), r"^`layers` must be at most 2\*\*53"),
+        (lambda: schemes.fixup((3, 3), HUGE), r"^`branches` must be at most 2\*\*53"),
+        (lambda: schemes.fixup((3, 3), 2, HUGE), r"^`depth` must be at most 2\*\*53"),
+        (lambda: schemes.deepnorm(encoder_layers=HUGE), r"^`encoder_layers` must be at most 2\*\*53"),
+        (lambda: schemes.subln(decoder_layers=10**5000), r"^`decoder_layers` must be at most 2\*\*53"),
+        (lambda: schemes.t_fixup(encoder_layers=2, decoder_layers=HUGE), r"^`decoder_layers` must be at most"),
+        (lambda: schemes.mup((3, 3), (HUGE, 3)), r"^`shape` and `base_shape` must not differ by more"),
+        (lambda: schemes.mup((3, 3), (3, HUGE)), r"^`shape` and `base_shape` must not differ by more"),
+        (lambda: schemes.mup_rate((HUGE, 3), (3, 3)), r"^`shape` and `base_shape` must not differ by more"),
+        (lambda: schemes.mup_rate((HUGE,), (3,), "sgd"), r"^`shape` and `base_shape` must not differ by more"),
+        (lambda: schemes.zero_hadamard((2, 2**70)), r"^`shape` must describe fewer than 2\*\*63 bytes"),
+        (lambda: schemes.zero_hadamard((2**40, 2**40)), r"^`shape` must describe fewer than 2\*\*63 bytes"),
+        (lambda: schemes.siren((HUGE, 3), True), r"^`shape` must describe fewer than 2\*\*63 bytes"),
+        (lambda: schemes.wang_init((3, 3), 0, 2), r"^`dim` must be >= 1"),
+    ],
+)
+def test_ends_are_refused_by_a_sentence(call: Callable[[], Any], words: str) -> None:
+    with pytest.raises(ValueError, match=words) as caught:
+        call()
+    assert type(caught.value) is ValueError
+    assert len(str(caught.value)) < 500
+
+
+@pytest.mark.parametrize("first", ["no", 1, 0, None, 0.5, np.array(True)])
+def test_first_is_a_bool(first: Any) -> None:
+    with pytest.raises(TypeError, match=r"^`first` must be a bool\. Received: first="):
+        schemes.siren((3, 3), first=first)
+
+
+def test_ends_that_fit() -> None:
+    most = 2**53
+    assert np.isfinite(schemes.gpt2_residual((3, 3), most, dtype="float64", seed=0)).all()
+    assert np.isfinite(schemes.wang_init((3, 3), most, most, dtype="float64", seed=0)).all()
+    assert np.isfinite(schemes.fixup((3, 3), most, most, dtype="float64", seed=0)).all()
+    assert all(np.isfinite(f).all() for f in schemes.deepnorm(encoder_layers=most, decoder_layers=most))
+    assert all(np.isfinite(f).all() for f in schemes.subln(encoder_layers=most, decoder_layers=most))
+    assert abs(schemes.siren((3, 3), omega=1e-150, dtype="float64", seed=0)).max() <= math.sqrt(2) * 1e150 * (1 + 1e-15)
+    assert abs(schemes.t5((1, 3), factor=1e150, dtype="float64", seed=0)).max() > 1e149
+    assert schemes.siren((0, 3), True).shape == (0, 3)
+    assert schemes.zero_hadamard((2**40, 0)).shape == (2**40, 0)
+    assert schemes.mup_rate((2**60, 3), (1, 3)) == 2.0**-60
+
+
+@pytest.mark.parametrize("n", [1, 2, 3, 5, 7, 12, 24, 96, 1000, 12345, 2**53])
+def test_factors_are_rounded_once(n: int) -> None:
+    """Whatever libm says: the exact roots, to the nearest float64."""
+    with mpmath.workdps(50):
+        root = mpmath.root
+        assert schemes.deepnorm(encoder_layers=n)[0] == (float(1 / root(8 * n, 4)), float(root(2 * n, 4)))
+        both = schemes.deepnorm(encoder_layers=n, decoder_layers=n)
+        mixed = float(root(n**5, 16))
+        assert both == ((0.87 / mixed, 0.81 * mixed), (float(1 / root(12 * n, 4)), float(root(3 * n, 4))))
+        assert schemes.t_fixup(encoder_layers=n, decoder_layers=n) == (
+            (0.67 * float(1 / root(n, 4)), 1.0),
+            (float(1 / root(9 * n, 4)), 1.0),
+        )
+        std = math.sqrt(2.0 * float(1 / root(n, 3)) / 5)
+    expected = fastinit.variance_scaling((5, 7), std * std * 5, "fan_in", "untruncated_normal", dtype="float64", seed=0)
+    np.testing.assert_allclose(schemes.fixup((5, 7), n, 4, dtype="float64", seed=0), expected, rtol=1e-14)
+    assert (
+        schemes.mup((7 * 3, 5 * 3), (7, 5), 0.03, dtype="float64", seed=0)
+        == fastinit.normal((21, 15), 0.0, 0.03 / math.sqrt(3.0), dtype="float64", seed=0)
+    ).all()
