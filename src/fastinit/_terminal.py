@@ -1,5 +1,6 @@
 """What a person sees in a terminal: tables, and progress."""
 
+from contextlib import suppress
 from time import monotonic
 from typing import TextIO
 
@@ -7,18 +8,26 @@ from typing import TextIO
 class Progress:
     """One line on a terminal, written over itself and wiped at the end; nothing on any other stream.
 
-    Nothing is written before `after` seconds, so that what is quick stays silent.
+    Nothing is written before `after` seconds, so that what is quick stays silent. A stream that is not there, is
+    closed or breaks silences it: no computation fails because nobody can watch.
     """
 
-    def __init__(self, stream: TextIO, after: float = 0.0) -> None:
+    def __init__(self, stream: TextIO | None, after: float = 0.0) -> None:
         self.stream = stream
-        self.visible = stream.isatty()
         self.start = monotonic() + after
+        self.visible = False
+        if stream is not None:
+            with suppress(Exception):  # whatever stands in for the stream raises
+                self.visible = bool(stream.isatty())
 
     def say(self, text: str) -> None:
-        if self.visible and monotonic() >= self.start:
+        if self.stream is None or not self.visible or monotonic() < self.start:
+            return
+        try:
             self.stream.write(f"\r\x1b[K{text}")
             self.stream.flush()
+        except Exception:  # as above
+            self.visible = False
 
     def bar(self, done: int, of: int, what: str) -> None:
         """A bar that is full when `done` is `of`."""

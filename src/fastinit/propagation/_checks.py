@@ -9,7 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from .._arguments import is_int
+from .._arguments import brief, has_masked, is_int
+from .._arithmetic import own_arithmetic
 
 
 def no_gain(name: str) -> ValueError:
@@ -46,7 +47,7 @@ def check_network(name: str, network: Any) -> tuple[list[int] | None, list[Any] 
 def only_for_widths(name: str, value: Any) -> ValueError:
     return ValueError(
         f"`{name}` must be left out for a network that is given by its layers, which have their own. "
-        f"Received: {name}={value!r}"
+        f"Received: {name}={brief(value)}"
     )
 
 
@@ -61,7 +62,8 @@ def check_layer(number: int, layer: Any, inputs: int | None) -> tuple[np.ndarray
     if not isinstance(weight, np.ndarray) or weight.ndim != 2 or weight.dtype not in (np.float32, np.float64):
         received = f"{weight.dtype} {weight.shape}" if isinstance(weight, np.ndarray) else type(weight).__name__
         raise TypeError(
-            f"the weight of layer {number} must be a float32 or float64 array (in, out). Received: {received}"
+            f"the weight of layer {number} must be a float32 or float64 array (in, out) in native byte order. "
+            f"Received: {received}"
         )
     if 0 in weight.shape or (inputs is not None and weight.shape[0] != inputs):
         least = "at least one input and output" if inputs is None else f"{inputs} inputs"
@@ -74,7 +76,8 @@ def check_layer(number: int, layer: Any, inputs: int | None) -> tuple[np.ndarray
             f"the bias of layer {number} must be None or a {weight.dtype} array {weight.shape[1:]}. "
             f"Received: {received}"
         )
-    return weight, bias, activation
+    # The plain memory of a subclass: a matrix multiplies otherwise, and a mask hides nothing from a layer.
+    return np.asarray(weight), None if bias is None else np.asarray(bias), activation
 
 
 def check_same_dtype(number: int, dtype: np.dtype, first: np.dtype) -> None:
@@ -87,17 +90,24 @@ def check_made(weight: Any, shape: tuple[int, int], dtype: np.dtype) -> np.ndarr
     if not isinstance(weight, np.ndarray) or weight.shape != shape or weight.dtype != dtype:
         received = f"{weight.dtype} {weight.shape}" if isinstance(weight, np.ndarray) else type(weight).__name__
         raise ValueError(f"`initializer` must return a {dtype} array {shape}. Received: {received}")
-    return weight
+    if has_masked(weight):
+        raise ValueError("`initializer` must return no masked element. Received: a masked array")
+    return np.asarray(weight)
 
 
 def check_batch(x: Any, inputs: int, dtype: np.dtype) -> np.ndarray:
     """A batch of rows for a network of so many inputs, in its dtype."""
-    array = np.asarray(x)
+    if has_masked(x):
+        raise ValueError("`x` must hold no masked element. Received: a masked array")
+    try:
+        array = np.asarray(x)
+    except Exception as error:  # whatever NumPy or another library raises
+        raise TypeError(f"`x` must be an array that NumPy can read. Received: {type(x).__name__}") from error
     if array.dtype.kind not in "fiu":
         raise TypeError(f"`x` must be an array of real numbers. Received: {array.dtype}")
     if array.ndim != 2 or array.shape[1] != inputs or not array.size:
         raise ValueError(f"`x` must have shape (batch, {inputs}) and at least one row. Received: {array.shape}")
-    with np.errstate(over="ignore"):  # an infinity is refused below
+    with own_arithmetic():  # an infinity is refused below
         array = np.ascontiguousarray(array, dtype)
     if not np.isfinite(array).all():
         raise ValueError(f"`x` must be finite in {dtype}. Received: infinities or NaN")
@@ -106,8 +116,8 @@ def check_batch(x: Any, inputs: int, dtype: np.dtype) -> np.ndarray:
 
 def no_spread(spread: float) -> ValueError:
     return ValueError(
-        "`x` must have rows that differ, or one row that is not zero, with a finite spread: the layers' are compared "
-        f"with it. Received: a spread of {spread}"
+        "`x` must have rows that differ, or one row that is not zero: the layers' spread is compared with its own. "
+        f"Received: a spread of {spread}"
     )
 
 
@@ -122,6 +132,13 @@ def not_converged(number: int, std: float, count: int, bias_std: float) -> Value
 def no_signal(number: int, std: float) -> ValueError:
     return ValueError(
         f"every layer must have a pre-activation whose std is finite and > 0. Received: std={std} in layer {number}"
+    )
+
+
+def weight_beyond(number: int, dtype: np.dtype) -> ValueError:
+    return ValueError(
+        f"every scaled weight must fit {dtype}, and give a pre-activation of std 1 there. "
+        f"Received: a batch so large or small that the weight of layer {number} does not"
     )
 
 

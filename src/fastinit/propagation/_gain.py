@@ -8,6 +8,7 @@ from typing import Any, Literal
 import numpy as np
 
 from .._arguments import check_choice
+from .._arithmetic import own_arithmetic
 from ..forward._activation import OF_ROWS, PARAMETERS, ElementwiseActivation
 from ..forward._checks import check_activation
 from ._checks import no_gain, two_parameters
@@ -100,6 +101,7 @@ def gain(
     return _inverse_norm(0.5, _ELU_BELOW_ZERO if name == "elu" else 0.5, value)
 
 
+@own_arithmetic()
 def _inverse_norm(a: float, b: float, x: float) -> float:
     """1 / sqrt(a + b x²), of operations that round alike everywhere (hypot is none); x² does not overflow."""
     size = abs(x)
@@ -108,6 +110,7 @@ def _inverse_norm(a: float, b: float, x: float) -> float:
     return math.sqrt(1.0 / (a / size / size + b)) / size
 
 
+@own_arithmetic()
 def _softplus_gain(beta: float) -> float:
     """The gain of log(1 + exp(beta z)) / beta, by Gauss's quadrature.
 

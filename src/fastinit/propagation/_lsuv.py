@@ -10,11 +10,13 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from .._arguments import Threads, check_positive, check_positive_int
+from .._arithmetic import own_arithmetic
 from .._terminal import Progress
 from ..forward import Activation, Layer, activate, dense
 from ..keys import Key, Seed
-from ._checks import check_batch, no_signal, not_converged
+from ._checks import check_batch, no_signal, not_converged, weight_beyond
 from ._layers import Default, Network, default, layers_of
+from ._range import exponent_beyond, moved, moved_back
 
 
 class LSUV(NamedTuple):
@@ -105,7 +107,7 @@ def lsuv(
     start = layers_of("layers", layers, Default("orthogonal"), activation, Key(seed), wanted)
     signal = check_batch(x, start[0].weight.shape[0], start[0].weight.dtype)
     result = LSUV([], [], [])
-    with Progress(sys.stderr, after=2.0) as progress, np.errstate(all="ignore"):
+    with Progress(sys.stderr, after=2.0) as progress, own_arithmetic():
         for number, layer in enumerate(start, 1):
             progress.bar(number, len(start), "layers")
             weight, z, std, count = _scale(layer, signal, number, allowed, most, threads)
@@ -120,13 +122,24 @@ def _scale(
     layer: Layer, x: np.ndarray, number: int, tolerance: float, most: int, threads: Threads
 ) -> tuple[np.ndarray, np.ndarray, float, int]:
     """The scaled weight, its pre-activation and the std of that, and how often it was scaled."""
-    weight, count = layer.weight.copy(), 0
+    # A batch or a weight whose squares do not fit the dtype is moved near one; what the weight was before does not
+    # matter to what it becomes, and what the batch is moved by the weight makes good in the end.
+    far = exponent_beyond(x)
+    near = moved(x, -far)
+    weight, count = moved(layer.weight, -exponent_beyond(layer.weight)).copy(), 0
     while True:
-        z = dense(x, weight, layer.bias, threads=threads)
+        z = dense(near, weight, layer.bias, threads=threads)
         std = _std(z)
         if not 0.0 < std < np.inf:
             raise no_signal(number, std)
         if abs(std - 1.0) <= tolerance:
+            if not far:
+                return weight, z, std, count
+            weight = moved(weight, -far)
+            z = dense(x, weight, layer.bias, threads=threads)
+            std = _std(z)
+            if not abs(std - 1.0) <= tolerance:
+                raise weight_beyond(number, weight.dtype)
             return weight, z, std, count
         if count == most:
             raise not_converged(number, std, count, 0.0 if layer.bias is None else _std(layer.bias))
@@ -135,9 +148,10 @@ def _scale(
 
 
 def _std(values: np.ndarray) -> float:
-    wide = values.astype(np.float64).ravel()
+    exponent = exponent_beyond(values)
+    wide = moved(values, -exponent).astype(np.float64).ravel()
     wide -= _sum(wide) / wide.size
-    return math.sqrt(_sum(wide * wide) / wide.size)
+    return moved_back(math.sqrt(_sum(wide * wide) / wide.size), exponent)
 
 
 def _sum(values: np.ndarray) -> float:

@@ -16,12 +16,14 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from .._arguments import Threads, check_flag, check_positive_int
+from .._arithmetic import own_arithmetic
 from .._terminal import Progress
 from ..forward import Activation, Layer, activate, dense
 from ..initializers import normal
 from ..keys import Key, Seed
 from ._checks import check_batch, no_spread
 from ._layers import Default, Network, default, layers_of, named
+from ._range import exponent_beyond, moved, moved_back
 from ._report import LayerReport, Report, judge
 from ._traits import pull_back, saturated_share, slope
 
@@ -115,16 +117,16 @@ def propagate(
     inputs, dtype = layers[0].weight.shape[0], layers[0].weight.dtype
     x = normal((rows, inputs), 0.0, 1.0, dtype=dtype, seed=key.child("x")) if x is None else x
     signal = check_batch(x, inputs, dtype)
-    with np.errstate(all="ignore"):
+    with own_arithmetic():
         input_spread = 0.0 if len(signal) > 1 and (signal == signal[0]).all() else _spread(signal)
-    if not 0.0 < input_spread < math.inf:
+    if not input_spread > 0.0:
         raise no_spread(input_spread)
 
     steps = len(layers) * (3 if conditioned else 2)
     forward: list[dict[str, Any]] = []
     slopes: list[tuple[np.ndarray, np.ndarray | None]] = []
     # Overflow is a finding here, not an accident.
-    with Progress(sys.stderr, after=2.0) as progress, np.errstate(all="ignore"):
+    with Progress(sys.stderr, after=2.0) as progress, own_arithmetic():
         for number, layer in enumerate(layers, 1):
             progress.bar(number, steps, "forward")
             z = dense(signal, layer.weight, layer.bias, threads=threads)
@@ -172,8 +174,8 @@ def _slopes(layer: Layer, z: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.
 
 def _statistics(layer: Layer, y: np.ndarray, slopes: np.ndarray | None) -> dict[str, Any]:
     return {
-        "mean": float(y.mean(dtype=np.float64)),
-        "std": float(y.std(dtype=np.float64)),
+        "mean": _of_moved(y, lambda values: float(values.mean(dtype=np.float64))),
+        "std": _of_moved(y, lambda values: float(values.std(dtype=np.float64))),
         "rms": _rms(y),
         "spread": _spread(y),
         "dead": 0.0 if slopes is None else float((slopes == 0).all(axis=0).mean()),
@@ -183,14 +185,20 @@ def _statistics(layer: Layer, y: np.ndarray, slopes: np.ndarray | None) -> dict[
 
 
 def _rms(values: np.ndarray) -> float:
-    return math.sqrt(float(np.square(values, dtype=np.float64).mean()))
+    return _of_moved(values, lambda near: math.sqrt(float(np.square(near, dtype=np.float64).mean())))
 
 
 def _spread(values: np.ndarray) -> float:
     """The std over the batch, RMS over the units; of a single row, which has none, its RMS."""
     if len(values) == 1:
         return _rms(values)
-    return math.sqrt(float(values.var(axis=0, dtype=np.float64).mean()))
+    return _of_moved(values, lambda near: math.sqrt(float(near.var(axis=0, dtype=np.float64).mean())))
+
+
+def _of_moved(values: np.ndarray, statistic: Callable[[np.ndarray], float]) -> float:
+    """A statistic that grows as the values do, also where their squares do not fit float64."""
+    exponent = exponent_beyond(values)
+    return moved_back(statistic(moved(values, -exponent)), exponent)
 
 
 def _symmetric_share(layer: Layer) -> float:
