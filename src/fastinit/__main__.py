@@ -1,8 +1,11 @@
 """The command line: `python -m fastinit info`, `demo` and `signal`."""
 
 import argparse
+import contextlib
+import os
+import sys
 from collections.abc import Sequence
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from .cli import demo as demo_command
 from .cli import signal as signal_command
@@ -33,6 +36,10 @@ identity:GAIN, sparse:SPARSITY:STD, variance_scaling:SCALE
 
 class Parser(argparse.ArgumentParser):
     """A parser whose errors are one line, without the usage before it."""
+
+    def print_help(self, file: Any = None) -> None:
+        """As argparse does, but that errors of the output are told like those of any other."""
+        print(self.format_help(), end="", file=file)
 
     def error(self, message: str) -> NoReturn:
         self.exit(2, f"{self.prog}: {message}\n")
@@ -65,11 +72,36 @@ def show_signal(parser: Parser, options: argparse.Namespace) -> None:
             options.widths, options.activation, options.init, batch=options.batch, seed=options.seed, plot=options.plot
         )
     except (ImportError, OSError, TypeError, ValueError) as error:
+        if isinstance(error, OSError) and error.filename is None:
+            raise  # of the output, and not of the figure's file
         parser.exit(2, f"{parser.prog} signal: {error}\n")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit status."""
+    try:
+        try:
+            return run(arguments)
+        finally:
+            # What is left of the output is written while an error can still be told.
+            if sys.stdout is not None:
+                sys.stdout.flush()
+    except BrokenPipeError:  # as `head` closes it: whoever reads has had enough
+        drop_output()
+        return 128 + 13  # the shell's status of a program that SIGPIPE ended
+    except OSError as error:
+        drop_output()
+        print(f"python -m fastinit: {error}", file=sys.stderr)
+        return 1
+
+
+def drop_output() -> None:
+    """Send what is left of the output nowhere, so that the interpreter does not try it once more as it ends."""
+    with contextlib.suppress(OSError, ValueError, AttributeError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def run(arguments: Sequence[str] | None) -> int:
     parser = Parser(
         prog="python -m fastinit",
         description="Neural-network weight initialization with the same bits on every machine.",
