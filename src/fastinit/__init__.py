@@ -1,4 +1,24 @@
-"""Initialize neural networks on the CPU: fast, and with the same bits on every machine."""
+"""Initialize neural networks on the CPU: fast, and with the same bits on every machine.
+
+>>> import fastinit
+>>> w = fastinit.he_normal((784, 128), seed=fastinit.Key(0).child("dense.kernel"))
+>>> w.shape, w.dtype.name
+((784, 128), 'float32')
+
+=====================  ==========================================================================================
+distributions          `normal`, `truncated_normal`, `uniform`
+scaled by fans         `variance_scaling`, `he_*`, `glorot_*`, `lecun_*`; `kaiming_*` and `xavier_*` are aliases
+matrices               `orthogonal`, `delta_orthogonal`, `sparse`, `identity`, `dirac`
+without randomness     `zeros`, `ones`, `constant`
+many tensors           `initialize`, and `Key` for their seeds; `get` finds an initializer by name, `fans` its fans
+for one architecture   `schemes`: `gpt2_residual`, `t5`, `siren`, `mup`, `fixup`, ...
+the forward pass       `dense`, `activate`, `MLP`
+signals                `propagate` and `gain` look at them, `lsuv` makes them healthy
+this installation      `info`, `isa`, `available_isas`
+=====================  ==========================================================================================
+
+``help(fastinit.initializers)`` describes the arguments that every initializer takes: dtype, seed, out, index, threads.
+"""
 
 from . import runtime, schemes  # noqa: F401  runtime comes first: it says so if nothing is compiled
 from .forward import MLP, activate, dense

@@ -119,7 +119,9 @@ def activate(
     The same input gives the same bits on every machine, for every number of threads and wherever a value stands
     in the array. Errors are relative, in units in the last place of the result, and hold for every x, also where
     the result nears zero: at most 2 (float32) or 4 (float64) for exp, sigmoid and tanh, and 4 or 8 for the others.
-    A NaN stays a NaN. A NaN or +inf in a row, or a row of -inf alone, makes all of its softmax NaN.
+    A NaN stays a NaN. At ±inf every value is the function's limit, also where PyTorch and JAX compute a NaN of
+    0 times inf: silu, gelu, gelu_tanh, mish and hard_silu are -0 at -inf and inf at inf, softsign is -1 and 1.
+    A NaN or +inf in a row, or a row of -inf alone, makes all of its softmax NaN.
 
     Examples
     --------

@@ -48,7 +48,8 @@ def dense(
     Returns
     -------
     numpy.ndarray
-        The shape is that of ``numpy.matmul(x, weight)``: a 1-D `x` gives a result without the batch axis.
+        The shape is that of ``numpy.matmul(x, weight)``: a 1-D `x` gives a result without the batch axis. But a 1-D
+        `weight`, which matmul takes for a column, is refused: ``weight[:, None]`` is one output.
 
     Raises
     ------
