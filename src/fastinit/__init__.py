@@ -10,7 +10,8 @@ distributions          `normal`, `truncated_normal`, `uniform`
 scaled by fans         `variance_scaling`, `he_*`, `glorot_*`, `lecun_*`; `kaiming_*` and `xavier_*` are aliases
 matrices               `orthogonal`, `delta_orthogonal`, `sparse`, `identity`, `dirac`
 without randomness     `zeros`, `ones`, `constant`
-many tensors           `initialize`, and `Key` for their seeds; `get` finds an initializer by name, `fans` its fans
+many tensors           `initialize`, `Key` for their seeds, `Rules` for which initializer goes with which name
+helpers                `get` finds an initializer by its name, `fans` counts a weight's inputs and outputs
 for one architecture   `schemes`: `gpt2_residual`, `t5`, `siren`, `mup`, `fixup`, ...
 the forward pass       `dense`, `activate`, `MLP`
 signals                `propagate` and `gain` look at them, `lsuv` makes them healthy

@@ -113,6 +113,9 @@ _COMPLEX_DTYPES = {
 _DTYPE_ALIASES = {
     "bf16": "bfloat16",
     "brainfloat": "bfloat16",
+    "f2": "float16",
+    "f4": "float32",
+    "f8": "float64",
     "f16": "float16",
     "fp16": "float16",
     "f32": "float32",

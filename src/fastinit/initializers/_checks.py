@@ -93,21 +93,21 @@ def check_bounds(lower: Any, upper: Any) -> tuple[float, float]:
 def check_normal_fits(mean: float, std: float, lower: float, upper: float, dtype: DType) -> None:
     """No value that can come out may be infinite in the dtype."""
     received = f"mean={mean}, std={std}, lower={lower}, upper={upper}"
-    _check_computable(mean, std, received, dtype)
     ends = (_end(mean, std, lower, -upper, dtype), _end(mean, std, upper, lower, dtype))
     check_fits(max(ends), received, dtype)
+    _check_computable(mean, std, received, dtype)
 
 
 def check_normal_between_fits(mean: float, std: float, low: float, high: float, dtype: DType) -> None:
     """The same of one whose bounds are values."""
     received = f"mean={mean}, std={std}, lower={low}, upper={high}"
-    _check_computable(mean, std, received, dtype)
     # An infinite bound leaves the tail as it is beyond the finite one, wherever that lies.
     first, last = ((bound - mean) / std if std else 0.0 for bound in (low, high))
     for bound, ends in ((low, (first, -last)), (high, (last, first))):
         check_fits(
             abs(bound) if math.isfinite(bound) else _end(mean, std, *ends, dtype) if std else 0.0, received, dtype
         )
+    _check_computable(mean, std, received, dtype)
 
 
 def _check_computable(mean: float, std: float, received: str, dtype: DType) -> None:
