@@ -753,7 +753,7 @@ ERRORS: list[tuple[dict[str, Any], type, str]] = [
     (
         {"activation": "rellu"},
         ValueError,
-        f"an activation must be one of {', '.join(_activation.PARAMETERS)}. Received: 'rellu'",
+        f"an activation must be one of {', '.join(_activation.PARAMETERS)}. Did you mean 'relu'? Received: 'rellu'",
     ),
     (
         {"activation": ("relu", 0.1)},

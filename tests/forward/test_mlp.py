@@ -606,7 +606,7 @@ MADE_WRONG: list[tuple[Callable[[], Any], type, str]] = [
     (
         lambda: MLP([(ones(3, 4), None, "rellu")]),
         ValueError,
-        f"an activation must be one of {', '.join(_activation.PARAMETERS)}. Received: 'rellu'",
+        f"an activation must be one of {', '.join(_activation.PARAMETERS)}. Did you mean 'relu'? Received: 'rellu'",
     ),
     (
         lambda: MLP([(ones(3, 4), None, ("tanh", 2.0))]),

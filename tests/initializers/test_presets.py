@@ -28,7 +28,9 @@ def test_a_preset_has_a_rule_for_every_name_and_a_name_for_every_rule(model: str
 
 
 def test_presets_refuse_what_they_do_not_know() -> None:
-    with pytest.raises(ValueError, match=r"`name` must be one of gpt2, llama, vit. Received: name='gpt3'"):
+    with pytest.raises(
+        ValueError, match=r"`name` must be one of gpt2, llama, vit. Did you mean 'gpt2'\? Received: name='gpt3'"
+    ):
         Rules.preset("gpt3")
     with pytest.raises(TypeError, match=r"options of preset 'gpt2' must be \(layers.*missing a required argument"):
         Rules.preset("gpt2")

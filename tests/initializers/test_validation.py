@@ -10,6 +10,7 @@ import pytest
 
 import fastinit
 from fastinit import _arguments
+from fastinit.initializers._engine import registry
 
 F32, F64, F16, BF16 = np.dtype("f4"), np.dtype("f8"), np.dtype("f2"), np.dtype(ml_dtypes.bfloat16)
 NAN, INF = float("nan"), float("inf")
@@ -519,6 +520,8 @@ def test_names_that_are_no_str(name: Any) -> None:
 @pytest.fixture
 def no_ml_dtypes(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     _arguments._resolve_dtype.cache_clear()
+    for draw in registry.values():
+        draw.request.known.clear()  # what is remembered needs no package
     monkeypatch.setitem(sys.modules, "ml_dtypes", None)
     yield
     monkeypatch.undo()

@@ -74,7 +74,7 @@ def check_real_array(name: str, value: Any) -> DType:
         raise TypeError(f"`{name}` must be a NumPy array of float32 or float64. Received: {type(value).__name__}")
     dtype = DTYPES.get(value.dtype)
     if dtype is None or dtype.code not in (_kernels.FLOAT32, _kernels.FLOAT64):
-        order = " in native byte order" if value.dtype.newbyteorder("=") in DTYPES else ""
+        order = "" if value.dtype.isnative else " in native byte order"
         raise TypeError(f"`{name}` must be a NumPy array of float32 or float64{order}. Received: dtype {value.dtype!r}")
     return dtype
 
