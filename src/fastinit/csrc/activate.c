@@ -33,7 +33,7 @@ static void do_piece(void *context, int64_t piece)
 }
 
 static int activate_rows(fi_dtype dtype, fi_activation kind, double parameter, const void *x, const fi_scattered *from,
-                          void *out, int64_t rows, int64_t columns, int threads)
+                         void *out, int64_t rows, int64_t columns, int threads)
 {
     const int by_rows = works_on_rows(kind);
     activation job = {fi_current_kernels()->activate[kind][dtype],
@@ -59,13 +59,13 @@ static int activate_rows(fi_dtype dtype, fi_activation kind, double parameter, c
 }
 
 int fi_activate(fi_dtype dtype, fi_activation kind, double parameter, const void *x, void *out, int64_t rows,
-                 int64_t columns, int threads)
+                int64_t columns, int threads)
 {
     return activate_rows(dtype, kind, parameter, x, 0, out, rows, columns, threads);
 }
 
 int fi_activate_scattered(fi_dtype dtype, fi_activation kind, double parameter, const fi_scattered *x, void *out,
-                           int threads)
+                          int threads)
 {
     return activate_rows(dtype, kind, parameter, out, x, out, x->elements / x->columns, x->columns, threads);
 }

@@ -70,7 +70,8 @@ static uint64_t check_laws(fi_dtype dtype, unsigned char *memory)
     const double endless = (double)__builtin_inff();
     static const struct {
         double std, lower, upper;
-    } cut[] = {{1.0, -1.5, 1.5}, {2.0, -1.0, 2.0}, {0.5, 5.0, 8.0}, {1.0, 1.0, 1.001}, {1e-39, -2.0, 2.0}, {1e-39, 0.0, 3.0}};
+    } cut[] = {{1.0, -1.5, 1.5},  {2.0, -1.0, 2.0},   {0.5, 5.0, 8.0},
+               {1.0, 1.0, 1.001}, {1e-39, -2.0, 2.0}, {1e-39, 0.0, 3.0}};
     uint64_t h = BASIS;
     fi_law law;
     for (int i = 0; i < (dtype == FI_U32 ? 1 : 9); i++) {
@@ -113,7 +114,7 @@ static uint64_t check_activations(fi_dtype dtype, unsigned char *memory)
 {
     const size_t item = fi_itemsize(dtype), bytes = COUNT * item;
     const double endless = (double)__builtin_inff(), none = (double)__builtin_nanf("");
-    const double special[] = {-0.0, 0.0,  1e-40, -1e-40,  1e-310,   -1e-310, 90.0,
+    const double special[] = {-0.0,  0.0,  1e-40, -1e-40,  1e-310,   -1e-310, 90.0,
                               -90.0, 1e30, -1e30, endless, -endless, none};
     const int specials = (int)(sizeof special / sizeof special[0]);
     uint64_t h = BASIS;

@@ -41,7 +41,8 @@ static void divide(const fi_dense_job *job, int threads, fi_dense_plan *plan)
         threads = 1;
 
     plan->items = items;
-    plan->packs = job->weight_column != 1 || (job->rows >= PACKED_ROWS && job->depth * job->columns * itemsize >= PACKED_BYTES);
+    plan->packs =
+        job->weight_column != 1 || (job->rows >= PACKED_ROWS && job->depth * job->columns * itemsize >= PACKED_BYTES);
     plan->row_chunk = job->rows;
     plan->column_chunk = least(round_up(job->columns, strip), MOST_COLUMNS / strip * strip);
     if (threads > 1 && items < 4 * (int64_t)threads) {

@@ -13,10 +13,8 @@ static int always(void) { return 1; }
 
 #if defined(__x86_64__)
 static const isa_entry isas[] = {
-    {"scalar", &fi_kernels_scalar, always},
-    {"neon", 0, cpu_has_neon},
-    {"sse42", &fi_kernels_sse42, cpu_has_sse42},
-    {"avx2", &fi_kernels_avx2, cpu_has_avx2},
+    {"scalar", &fi_kernels_scalar, always},         {"neon", 0, cpu_has_neon},
+    {"sse42", &fi_kernels_sse42, cpu_has_sse42},    {"avx2", &fi_kernels_avx2, cpu_has_avx2},
     {"avx512", &fi_kernels_avx512, cpu_has_avx512},
 };
 #else

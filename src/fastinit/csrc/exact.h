@@ -10,6 +10,7 @@
 #if defined(__x86_64__) && (!defined(__SSE2_MATH__) || __FLT_EVAL_METHOD__ < 0)
 #error "fastinit needs the arithmetic of SSE2 alone: compile it without -mfpmath=387 and the like"
 #endif
-_Static_assert(sizeof 0.1 == sizeof(double), "fastinit needs constants in float64, without -fsingle-precision-constant");
+_Static_assert(sizeof 0.1 == sizeof(double),
+               "fastinit needs constants in float64, without -fsingle-precision-constant");
 
 #endif

@@ -209,10 +209,10 @@ double fi_activation_parameter(fi_activation activation);
 /* out[i] = f(x[i]) of rows * columns floats or doubles, on at most so many threads. `out` is x or apart from it.
  * The parameter is rounded to the dtype; activations without one ignore it. */
 int fi_activate(fi_dtype dtype, fi_activation kind, double parameter, const void *x, void *out, int64_t rows,
-                 int64_t columns, int threads);
+                int64_t columns, int threads);
 /* The same for x that is not contiguous, and apart from `out`. */
 int fi_activate_scattered(fi_dtype dtype, fi_activation kind, double parameter, const fi_scattered *x, void *out,
-                           int threads);
+                          int threads);
 /* An x that has to be gathered first, and is not empty; false if it is contiguous and aligned. */
 int fi_lay_out_activation(const fi_array *x, fi_scattered *from);
 

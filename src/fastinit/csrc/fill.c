@@ -8,10 +8,7 @@
  * stay in the second-level cache and for the pieces to come out even. A multiple of every group. */
 #define PIECE 65536
 
-size_t fi_itemsize(fi_dtype dtype)
-{
-    return dtype == FI_F64 ? 8 : dtype == FI_F16 || dtype == FI_BF16 ? 2 : 4;
-}
+size_t fi_itemsize(fi_dtype dtype) { return dtype == FI_F64 ? 8 : dtype == FI_F16 || dtype == FI_BF16 ? 2 : 4; }
 
 /* Axes from `inner` on make one run of consecutive elements: all but its first are covered whole. */
 static void find_runs(fi_job *job)

@@ -18,10 +18,30 @@ static double square_root(double x) { return __builtin_sqrt(x); } /* an instruct
 
 /* ---- rounding to a dtype ---- */
 
-static double double_of(uint64_t bits) { double x; memcpy(&x, &bits, sizeof x); return x; }
-static uint64_t bits_of(double x) { uint64_t b; memcpy(&b, &x, sizeof b); return b; }
-static float float_of(uint32_t bits) { float x; memcpy(&x, &bits, sizeof x); return x; }
-static uint32_t bits_of32(float x) { uint32_t b; memcpy(&b, &x, sizeof b); return b; }
+static double double_of(uint64_t bits)
+{
+    double x;
+    memcpy(&x, &bits, sizeof x);
+    return x;
+}
+static uint64_t bits_of(double x)
+{
+    uint64_t b;
+    memcpy(&b, &x, sizeof b);
+    return b;
+}
+static float float_of(uint32_t bits)
+{
+    float x;
+    memcpy(&x, &bits, sizeof x);
+    return x;
+}
+static uint32_t bits_of32(float x)
+{
+    uint32_t b;
+    memcpy(&b, &x, sizeof b);
+    return b;
+}
 
 static double below64(double x) /* the largest double below x */
 {
@@ -131,7 +151,9 @@ NOINLINE static void law_symmetric_uniform(fi_law *law, fi_dtype dtype, double l
 
 /* ---- normal ---- */
 
-typedef struct { double low, high; } ends;
+typedef struct {
+    double low, high;
+} ends;
 
 /* z of two elements, by the law's own kernel; `words` are theirs, one or two each. */
 static ends z_of_words(const fi_law *law, const uint32_t words[4])

@@ -22,8 +22,8 @@ void fi_plan_network(const fi_network_job *job, int threads, fi_network_plan *pl
     plan->work = 0;
     plan->widest = 0;
     for (int i = 0; i < job->count; i++) {
-        plan->work += (double)job->items * (double)job->rows * (double)job->layers[i].depth *
-                      (double)job->layers[i].columns;
+        plan->work +=
+            (double)job->items * (double)job->rows * (double)job->layers[i].depth * (double)job->layers[i].columns;
         if (i + 1 < job->count && job->layers[i].columns > plan->widest)
             plan->widest = job->layers[i].columns;
     }

@@ -48,8 +48,8 @@ static fi_orthogonal_matrix describe(const fi_orthogonal_job *job, int64_t numbe
     matrix.height = job->rows * parts(job);
     matrix.vectors = job->columns * parts(job);
     matrix.wanted = job->last_column * parts(job);
-    matrix.kept = panel_count(matrix.wanted) > 1 ||
-                  (size_t)panel_elements(matrix.height, matrix.wanted) * item <= KEPT_BYTES;
+    matrix.kept =
+        panel_count(matrix.wanted) > 1 || (size_t)panel_elements(matrix.height, matrix.wanted) * item <= KEPT_BYTES;
     return matrix;
 }
 

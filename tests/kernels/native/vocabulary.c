@@ -18,10 +18,30 @@
 
 static long checks;
 
-static uint32_t bits32(float x) { uint32_t b; memcpy(&b, &x, 4); return b; }
-static uint64_t bits64(double x) { uint64_t b; memcpy(&b, &x, 8); return b; }
-static float float_of(uint32_t b) { float x; memcpy(&x, &b, 4); return x; }
-static double double_of(uint64_t b) { double x; memcpy(&x, &b, 8); return x; }
+static uint32_t bits32(float x)
+{
+    uint32_t b;
+    memcpy(&b, &x, 4);
+    return b;
+}
+static uint64_t bits64(double x)
+{
+    uint64_t b;
+    memcpy(&b, &x, 8);
+    return b;
+}
+static float float_of(uint32_t b)
+{
+    float x;
+    memcpy(&x, &b, 4);
+    return x;
+}
+static double double_of(uint64_t b)
+{
+    double x;
+    memcpy(&x, &b, 8);
+    return x;
+}
 
 static void failed(const char *what, double a, double b, double c, double found, double expected)
 {
@@ -72,8 +92,26 @@ static uint32_t w[OPERANDS];
 static void make_operands(void)
 {
     static const double special[SPECIAL / 2] = {
-        0.0, 1.0, 1.5, 2.0, 3.0, 0x1p-126, 0x1p-149, 0x1.8p-148, 0x1.fffffcp-127, 0x1.fffffep127, 0x1p-1022, 0x1p-1074,
-        0x1.fffffffffffffp1023, 0x1p-24, 0x1.000002p0, 0x1.fffffep-1, 0x1.0000000000001p0, 0x1p31, 0x1p52, INFINITY,
+        0.0,
+        1.0,
+        1.5,
+        2.0,
+        3.0,
+        0x1p-126,
+        0x1p-149,
+        0x1.8p-148,
+        0x1.fffffcp-127,
+        0x1.fffffep127,
+        0x1p-1022,
+        0x1p-1074,
+        0x1.fffffffffffffp1023,
+        0x1p-24,
+        0x1.000002p0,
+        0x1.fffffep-1,
+        0x1.0000000000001p0,
+        0x1p31,
+        0x1p52,
+        INFINITY,
     };
     for (int i = 0; i < SPECIAL; i++) {
         d[i] = i & 1 ? -special[i / 2] : special[i / 2];
@@ -86,36 +124,56 @@ static void make_operands(void)
         d[i] = i & 1 ? double_of(random64()) : double_of((random64() & 0x800FFFFFFFFFFFFFu) | (1015 + r % 16) << 52);
     }
     for (int i = 0; i < OPERANDS; i++)
-        w[i] = i < 8 ? (uint32_t)(i & 1 ? -(i / 2) : i / 2) : i < 16 ? 0x7FFFFFFFu + (uint32_t)(i - 12) : (uint32_t)random64();
+        w[i] = i < 8    ? (uint32_t)(i & 1 ? -(i / 2) : i / 2)
+               : i < 16 ? 0x7FFFFFFFu + (uint32_t)(i - 12)
+                        : (uint32_t)random64();
 }
 
 /* Lane i of operand number n: every lane has another, so that a lane in the wrong place shows. */
-static vf take_f(int n) { float x[FI_LANES]; for (int i = 0; i < FI_LANES; i++) x[i] = f[(n + i) % OPERANDS]; return vf_load(x); }
-static vd take_d(int n) { double x[DOUBLES]; for (int i = 0; i < DOUBLES; i++) x[i] = d[(n + i) % OPERANDS]; return vd_load(x); }
-static vu take_w(int n) { uint32_t x[FI_LANES]; for (int i = 0; i < FI_LANES; i++) x[i] = w[(n + i) % OPERANDS]; return vu_load(x); }
+static vf take_f(int n)
+{
+    float x[FI_LANES];
+    for (int i = 0; i < FI_LANES; i++)
+        x[i] = f[(n + i) % OPERANDS];
+    return vf_load(x);
+}
+static vd take_d(int n)
+{
+    double x[DOUBLES];
+    for (int i = 0; i < DOUBLES; i++)
+        x[i] = d[(n + i) % OPERANDS];
+    return vd_load(x);
+}
+static vu take_w(int n)
+{
+    uint32_t x[FI_LANES];
+    for (int i = 0; i < FI_LANES; i++)
+        x[i] = w[(n + i) % OPERANDS];
+    return vu_load(x);
+}
 #define F(n) f[((n) + i) % OPERANDS]
 #define D(n) d[((n) + i) % OPERANDS]
 #define W(n) w[((n) + i) % OPERANDS]
 
-#define CHECK32(what, vector, expected)                                                                      \
-    do {                                                                                                     \
-        float found[FI_LANES];                                                                               \
-        vf_store(found, vector);                                                                             \
-        for (int i = 0; i < FI_LANES; i++) {                                                                 \
-            const float a = F(n), b = F(m), c = F(k);                                                        \
-            (void)b, (void)c;                                                                                \
-            same32(what, a, b, c, found[i], expected);                                                       \
-        }                                                                                                    \
+#define CHECK32(what, vector, expected) \
+    do { \
+        float found[FI_LANES]; \
+        vf_store(found, vector); \
+        for (int i = 0; i < FI_LANES; i++) { \
+            const float a = F(n), b = F(m), c = F(k); \
+            (void)b, (void)c; \
+            same32(what, a, b, c, found[i], expected); \
+        } \
     } while (0)
-#define CHECK64(what, vector, expected)                                                                      \
-    do {                                                                                                     \
-        double found[DOUBLES];                                                                               \
-        vd_store(found, vector);                                                                             \
-        for (int i = 0; i < DOUBLES; i++) {                                                                  \
-            const double a = D(n), b = D(m), c = D(k);                                                       \
-            (void)b, (void)c;                                                                                \
-            same64(what, a, b, c, found[i], expected);                                                       \
-        }                                                                                                    \
+#define CHECK64(what, vector, expected) \
+    do { \
+        double found[DOUBLES]; \
+        vd_store(found, vector); \
+        for (int i = 0; i < DOUBLES; i++) { \
+            const double a = D(n), b = D(m), c = D(k); \
+            (void)b, (void)c; \
+            same64(what, a, b, c, found[i], expected); \
+        } \
     } while (0)
 
 static void check_arithmetic(void)
@@ -194,25 +252,25 @@ static void check_all_less(void)
 
 static uint64_t lane64(const uint32_t *words, int i) { return words[2 * i] | (uint64_t)words[2 * i + 1] << 32; }
 
-#define CHECK_WORDS(what, vector, expected)                                                                  \
-    do {                                                                                                     \
-        uint32_t found[FI_LANES];                                                                            \
-        vu_store(found, vector);                                                                             \
-        for (int i = 0; i < FI_LANES; i++) {                                                                 \
-            const uint32_t a = W(n), b = W(m);                                                               \
-            (void)b;                                                                                         \
-            same_bits(what, a, b, found[i], (uint32_t)(expected));                                           \
-        }                                                                                                    \
+#define CHECK_WORDS(what, vector, expected) \
+    do { \
+        uint32_t found[FI_LANES]; \
+        vu_store(found, vector); \
+        for (int i = 0; i < FI_LANES; i++) { \
+            const uint32_t a = W(n), b = W(m); \
+            (void)b; \
+            same_bits(what, a, b, found[i], (uint32_t)(expected)); \
+        } \
     } while (0)
-#define CHECK_WIDE(what, vector, expected)                                                                   \
-    do {                                                                                                     \
-        uint32_t found[FI_LANES], first[FI_LANES], second[FI_LANES];                                         \
-        vu_store(found, vector), vu_store(first, x), vu_store(second, y);                                    \
-        for (int i = 0; i < DOUBLES; i++) {                                                                  \
-            const uint64_t a = lane64(first, i), b = lane64(second, i);                                      \
-            (void)b;                                                                                         \
-            same_bits(what, a, b, lane64(found, i), expected);                                               \
-        }                                                                                                    \
+#define CHECK_WIDE(what, vector, expected) \
+    do { \
+        uint32_t found[FI_LANES], first[FI_LANES], second[FI_LANES]; \
+        vu_store(found, vector), vu_store(first, x), vu_store(second, y); \
+        for (int i = 0; i < DOUBLES; i++) { \
+            const uint64_t a = lane64(first, i), b = lane64(second, i); \
+            (void)b; \
+            same_bits(what, a, b, lane64(found, i), expected); \
+        } \
     } while (0)
 
 static void check_bits(void)

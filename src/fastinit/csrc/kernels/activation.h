@@ -60,7 +60,9 @@ static inline vr REAL(exp)(vr x)
 }
 
 /* exp(x) - 1 for x <= 0, as high + more: with s = 2^n the sum of s - 1 and s rest, which do not cancel. */
-typedef struct { vr high, more; } REAL(pair);
+typedef struct {
+    vr high, more;
+} REAL(pair);
 
 static inline REAL(pair) REAL(expm1)(vr x)
 {
@@ -228,34 +230,34 @@ static inline vr REAL(softplus)(vr x, vr beta, int beta_is_one)
  * the ends is never touched. */
 #define RUN_VECTORS 2 /* to hide latencies; more gains nothing measurable */
 
-#define RUN(name, formula)                                                                                    \
-    static void REAL(activate_##name)(double parameter, const void *from, void *to, size_t count)            \
-    {                                                                                                        \
-        const vr c = VR(set)((real)parameter);                                                               \
-        const real *in = from;                                                                               \
-        real *out = to;                                                                                      \
-        (void)c;                                                                                             \
-        while (count > 0) {                                                                                  \
-            real buffer[RUN_VECTORS * REAL_LANES];                                                           \
-            const int whole = count >= RUN_VECTORS * REAL_LANES;                                             \
-            real *target = out;                                                                              \
-            if (!whole) {                                                                                    \
-                memset(buffer, 0, sizeof buffer);                                                            \
-                memcpy(buffer, in, count * sizeof *in);                                                      \
-                in = target = buffer;                                                                        \
-            }                                                                                                \
-            for (int j = 0; j < RUN_VECTORS; j++) {                                                          \
-                const vr x = VR(load)(in + j * REAL_LANES);                                                  \
-                VR(store)(target + j * REAL_LANES, formula);                                                 \
-            }                                                                                                \
-            if (!whole) {                                                                                    \
-                memcpy(out, buffer, count * sizeof *out);                                                    \
-                return;                                                                                      \
-            }                                                                                                \
-            in += RUN_VECTORS * REAL_LANES;                                                                  \
-            out += RUN_VECTORS * REAL_LANES;                                                                 \
-            count -= RUN_VECTORS * REAL_LANES;                                                               \
-        }                                                                                                    \
+#define RUN(name, formula) \
+    static void REAL(activate_##name)(double parameter, const void *from, void *to, size_t count) \
+    { \
+        const vr c = VR(set)((real)parameter); \
+        const real *in = from; \
+        real *out = to; \
+        (void)c; \
+        while (count > 0) { \
+            real buffer[RUN_VECTORS * REAL_LANES]; \
+            const int whole = count >= RUN_VECTORS * REAL_LANES; \
+            real *target = out; \
+            if (!whole) { \
+                memset(buffer, 0, sizeof buffer); \
+                memcpy(buffer, in, count * sizeof *in); \
+                in = target = buffer; \
+            } \
+            for (int j = 0; j < RUN_VECTORS; j++) { \
+                const vr x = VR(load)(in + j * REAL_LANES); \
+                VR(store)(target + j * REAL_LANES, formula); \
+            } \
+            if (!whole) { \
+                memcpy(out, buffer, count * sizeof *out); \
+                return; \
+            } \
+            in += RUN_VECTORS * REAL_LANES; \
+            out += RUN_VECTORS * REAL_LANES; \
+            count -= RUN_VECTORS * REAL_LANES; \
+        } \
     }
 
 static void REAL(activate_linear)(double parameter, const void *from, void *to, size_t count)

@@ -7,17 +7,17 @@
 #include "normal.h"
 #include "fill.h"
 
-#define FILL(method, METHOD, dtype, DTYPE)                                                                   \
-    static void fill_##method##_##dtype(const fi_law *law, const fi_source *source, uint64_t first,        \
-                                        size_t count, void *out)                                             \
-    {                                                                                                        \
-        fill_run(law, source, first, count, out, METHOD, DTYPE);                                            \
+#define FILL(method, METHOD, dtype, DTYPE) \
+    static void fill_##method##_##dtype(const fi_law *law, const fi_source *source, uint64_t first, size_t count, \
+                                        void *out) \
+    { \
+        fill_run(law, source, first, count, out, METHOD, DTYPE); \
     }
 
-#define FILL_FLOATS(method, METHOD)      \
-    FILL(method, METHOD, f32, FI_F32)    \
-    FILL(method, METHOD, f16, FI_F16)    \
-    FILL(method, METHOD, bf16, FI_BF16)  \
+#define FILL_FLOATS(method, METHOD) \
+    FILL(method, METHOD, f32, FI_F32) \
+    FILL(method, METHOD, f16, FI_F16) \
+    FILL(method, METHOD, bf16, FI_BF16) \
     FILL(method, METHOD, f64, FI_F64)
 
 FILL(words, FI_METHOD_WORDS, u32, FI_U32)
@@ -45,7 +45,9 @@ FILL_FLOATS(tail, FI_METHOD_TAIL)
 #include "peak.h"
 
 #define ROW(method) \
-    {[FI_F32] = fill_##method##_f32, [FI_F16] = fill_##method##_f16, [FI_BF16] = fill_##method##_bf16, \
+    {[FI_F32] = fill_##method##_f32, \
+     [FI_F16] = fill_##method##_f16, \
+     [FI_BF16] = fill_##method##_bf16, \
      [FI_F64] = fill_##method##_f64}
 
 #define NAMED(prefix, isa) prefix##isa

@@ -39,7 +39,10 @@ static inline vr REAL(horner)(const real *c, int count, vr x)
 
 /* exp(x - less) = (1 + rest) 2^n, where `less` is the rounding error of x, and n biased. A NaN goes to
  * the rest. */
-typedef struct { vr rest; vu n; } REAL(power);
+typedef struct {
+    vr rest;
+    vu n;
+} REAL(power);
 
 static inline REAL(power) REAL(exp_split)(vr x, vr less)
 {

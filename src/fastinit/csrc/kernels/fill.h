@@ -70,8 +70,8 @@ FI_ALWAYS_INLINE void map_pack(const laws *c, const vu words[FI_PACK], void *out
     }
 }
 
-FI_ALWAYS_INLINE void fill_run(const fi_law *law, const fi_source *source, uint64_t first, size_t count,
-                               void *out, fi_method method, fi_dtype dtype)
+FI_ALWAYS_INLINE void fill_run(const fi_law *law, const fi_source *source, uint64_t first, size_t count, void *out,
+                               fi_method method, fi_dtype dtype)
 {
     const size_t words_per_element = dtype == FI_F64 ? 2 : 1;
     const size_t itemsize = dtype == FI_F64 ? 8 : dtype == FI_F32 || dtype == FI_U32 ? 4 : 2;
@@ -85,18 +85,27 @@ FI_ALWAYS_INLINE void fill_run(const fi_law *law, const fi_source *source, uint6
     laws c;
 
     if (dtype == FI_F64) {
-        if (method == FI_METHOD_UNIFORM) c.u64 = uniform64_load(&law->f64);
-        if (method == FI_METHOD_SYMMETRIC) c.s64 = symmetric64_load(&law->f64);
-        if (method == FI_METHOD_ASYMMETRIC) c.a64 = asymmetric64_load(&law->f64);
+        if (method == FI_METHOD_UNIFORM)
+            c.u64 = uniform64_load(&law->f64);
+        if (method == FI_METHOD_SYMMETRIC)
+            c.s64 = symmetric64_load(&law->f64);
+        if (method == FI_METHOD_ASYMMETRIC)
+            c.a64 = asymmetric64_load(&law->f64);
     } else {
         c.u32 = uniform32_load(&law->f32); /* its bounds serve the float64 methods too */
-        if (method == FI_METHOD_SYMMETRIC) c.s32 = symmetric32_load(&law->f32);
-        if (method == FI_METHOD_ASYMMETRIC) c.a32 = asymmetric32_load(&law->f32);
+        if (method == FI_METHOD_SYMMETRIC)
+            c.s32 = symmetric32_load(&law->f32);
+        if (method == FI_METHOD_ASYMMETRIC)
+            c.a32 = asymmetric32_load(&law->f32);
     }
-    if (method == FI_METHOD_NARROW) c.n64 = narrow64_load(&law->f64);
-    if (method == FI_METHOD_TAIL) c.t64 = tail64_load(&law->f64);
-    if (method == FI_METHOD_UNIFORM) c.flag = law->f32.scale_first;
-    if (method == FI_METHOD_SYMMETRIC) c.flag = law->f32.q_offset >= NEAR_Q2;
+    if (method == FI_METHOD_NARROW)
+        c.n64 = narrow64_load(&law->f64);
+    if (method == FI_METHOD_TAIL)
+        c.t64 = tail64_load(&law->f64);
+    if (method == FI_METHOD_UNIFORM)
+        c.flag = law->f32.scale_first;
+    if (method == FI_METHOD_SYMMETRIC)
+        c.flag = law->f32.q_offset >= NEAR_Q2;
     if (method == FI_METHOD_ASYMMETRIC)
         c.flag = law->f32.lo_offset >= NEAR_Q2 && law->f32.hi_offset >= NEAR_Q2;
 

@@ -23,6 +23,7 @@
  * of a single vector. */
 #define MOST_STRIPS 4
 #define MOST_VECTORS (MOST_STRIPS * FI_TILE_VECTORS)
+/* clang-format off */
 #if FI_TILE_ROWS == 4
 #define EACH_TILE(DO) \
     DO(1, 0) DO(2, 0) DO(3, 0) DO(4, 0) DO(1, 1) DO(2, 1) DO(3, 1) DO(4, 1) DO(1, 2) DO(1, 4)
@@ -40,6 +41,7 @@
     DO(1, 1) DO(2, 1) DO(3, 1) DO(4, 1) DO(5, 1) DO(6, 1) DO(7, 1) DO(8, 1) DO(9, 1) DO(10, 1) DO(11, 1) DO(12, 1) \
     DO(1, 2) DO(2, 2) DO(3, 2) DO(4, 2) DO(1, 4) DO(2, 4) DO(3, 4)
 #endif
+/* clang-format on */
 #define CACHE_LINE 64
 #endif
 
@@ -131,10 +133,10 @@ FI_ALWAYS_INLINE void REAL(tile_of)(const int rows, const int vectors, size_t de
         int add, const real *bias, int relu, const REAL(ahead) *ahead
 #define TILE_ARGUMENTS depth, a, a_row, a_step, b, c, c_row, add, bias, relu, ahead
 
-#define TILE(rows, strips)                                                                         \
-    static void REAL(tile_##rows##_##strips##_)(TILE_PARAMETERS)                                   \
-    {                                                                                              \
-        REAL(tile_of)(rows, strips > 0 ? strips * FI_TILE_VECTORS : 1, TILE_ARGUMENTS);            \
+#define TILE(rows, strips) \
+    static void REAL(tile_##rows##_##strips##_)(TILE_PARAMETERS) \
+    { \
+        REAL(tile_of)(rows, strips > 0 ? strips * FI_TILE_VECTORS : 1, TILE_ARGUMENTS); \
     }
 EACH_TILE(TILE)
 #undef TILE
@@ -224,8 +226,8 @@ static void REAL(product_block)(const fi_product *p, int64_t row, int64_t rows, 
             }
             r += height;
             if (columns == width && (in_tile || !last)) {
-                REAL(tile_any)(height, narrow ? 0 : at_once, (size_t)depth, a, p->x_row, 1, &b, c, p->out_row, add, bias,
-                               relu, &ahead);
+                REAL(tile_any)(height, narrow ? 0 : at_once, (size_t)depth, a, p->x_row, 1, &b, c, p->out_row, add,
+                               bias, relu, &ahead);
                 continue;
             }
             /* Through a buffer: what must not be stored whole, or not as it is. */
@@ -303,7 +305,8 @@ static inline void REAL(pack_strip)(const real *from, ptrdiff_t row, ptrdiff_t c
 }
 
 /* A matrix into packed strips. Behind a narrow last one stand zeros: its rows are loaded as whole ones. */
-static void REAL(pack)(const void *weight, ptrdiff_t row, ptrdiff_t column, int64_t depth, int64_t columns, void *strips)
+static void REAL(pack)(const void *weight, ptrdiff_t row, ptrdiff_t column, int64_t depth, int64_t columns,
+                       void *strips)
 {
     for (int64_t c = 0; c < columns; c += TILE_COLUMNS) {
         const int64_t width = columns - c < TILE_COLUMNS ? columns - c : TILE_COLUMNS;

@@ -41,8 +41,8 @@ static void REAL(draw_panel)(const fi_orthogonal_matrix *q, int64_t first, int64
         if (whole)
             memcpy(row + i, scratch + i / parts * q->height + first + i, (size_t)(rest - i) * sizeof(real));
         else
-            REAL(fill_symmetric_f)(job->normal, &job->source,
-                                   position + (uint64_t)(i / parts * q->height + first + i), (size_t)(rest - i), row + i);
+            REAL(fill_symmetric_f)(job->normal, &job->source, position + (uint64_t)(i / parts * q->height + first + i),
+                                   (size_t)(rest - i), row + i);
     }
 }
 
@@ -63,8 +63,7 @@ static inline real REAL(reflect)(real *row, int64_t i, double sum, int last, dou
 }
 
 /* The same of complex numbers: x_0 / |x_0| takes the place of the sign. */
-static inline real REAL(reflect_complex)(real *row, int64_t i, double sum, int last, double gain,
-                                         real scale[2])
+static inline real REAL(reflect_complex)(real *row, int64_t i, double sum, int last, double gain, real scale[2])
 {
     const double re = row[i], im = row[i + 1], norm = __builtin_sqrt(sum);
     const double square = re * re + im * im, size = __builtin_sqrt(square), sign = last ? gain : -gain;
@@ -229,14 +228,15 @@ static void REAL(reflect_strip)(const real *v, int64_t stride, int64_t width, in
 
 /* Multiply rows [from, to) of a strip by the columns' scales, round them to the output's dtype and put there
  * those that are wanted: at once, if whole rows of the strip can go there as they are. The strip is used up. */
-static void REAL(finish_strip)(const fi_orthogonal_matrix *q, int64_t first, int64_t columns, real *strip,
-                               int64_t from, int64_t to)
+static void REAL(finish_strip)(const fi_orthogonal_matrix *q, int64_t first, int64_t columns, real *strip, int64_t from,
+                               int64_t to)
 {
     const fi_orthogonal_job *job = q->job;
     const int64_t parts = job->complex_numbers ? 2 : 1, wanted = job->first_row * parts;
     const real *scales = (const real *)q->scales + first * parts;
     const size_t item = fi_itemsize(job->dtype);
-    const int same = item == sizeof(real), whole = same && parts == 1 && job->column_step == 1 && columns == TILE_COLUMNS;
+    const int same = item == sizeof(real),
+              whole = same && parts == 1 && job->column_step == 1 && columns == TILE_COLUMNS;
 
     if (from < wanted) {
         strip += (wanted - from) * TILE_COLUMNS;
@@ -245,10 +245,10 @@ static void REAL(finish_strip)(const fi_orthogonal_matrix *q, int64_t first, int
     const int64_t rows = (to < job->last_row * parts ? to : job->last_row * parts) - from;
     if (rows <= 0)
         return;
-    unsigned char *out = (unsigned char *)job->out + ((q->number - job->first_matrix) * job->matrix_step +
-                                                      (from - wanted) / parts * job->row_step +
-                                                      (first - job->first_column) * job->column_step) *
-                                                         parts * (int64_t)item;
+    unsigned char *out = (unsigned char *)job->out +
+                         ((q->number - job->first_matrix) * job->matrix_step + (from - wanted) / parts * job->row_step +
+                          (first - job->first_column) * job->column_step) *
+                             parts * (int64_t)item;
     real *const target = whole ? (real *)out : strip;
     const int64_t target_row = whole ? job->row_step : TILE_COLUMNS;
     real re[TILE_COLUMNS] = {0}, im[TILE_COLUMNS] = {0}, minus_im[TILE_COLUMNS] = {0};

@@ -106,16 +106,10 @@ static inline void top_polynomial(const double *table, const vd x[FI_PACK], vd v
 #endif
 
 /* z / (1 - q) */
-static inline void icdf_quotient64(const vd q2[FI_PACK], vd value[FI_PACK])
-{
-    top_polynomial(fi_icdf64[0], q2, value);
-}
+static inline void icdf_quotient64(const vd q2[FI_PACK], vd value[FI_PACK]) { top_polynomial(fi_icdf64[0], q2, value); }
 
 /* -log(s) / (1 - s) */
-static inline void log_quotient64(const vd s2[FI_PACK], vd value[FI_PACK])
-{
-    top_polynomial(fi_log64[0], s2, value);
-}
+static inline void log_quotient64(const vd s2[FI_PACK], vd value[FI_PACK]) { top_polynomial(fi_log64[0], s2, value); }
 
 /* x / sqrt(l) where P(|Z| > x) = exp(-l), l >= 1/2 */
 static inline void tail_quotient64(const vd l[FI_PACK], vd value[FI_PACK])

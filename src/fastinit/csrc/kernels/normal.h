@@ -4,7 +4,9 @@
 /* Symmetric bounds [-a, a], or none. With m the magnitude's bits:
  *     y = fma(m, c 2^-31, c 2^-32),  q = fma(2^31 - 1 - m, c 2^-31, 1 - c + c 2^-32),  c = P(|Z| <= a)
  * each from its own side, so that both ends keep their relative precision. */
-typedef struct { vf y_scale, y_offset, q_scale, q_offset, std, mean, low, high; } symmetric32;
+typedef struct {
+    vf y_scale, y_offset, q_scale, q_offset, std, mean, low, high;
+} symmetric32;
 
 static inline symmetric32 symmetric32_load(const fi_law32 *law)
 {
@@ -30,27 +32,30 @@ static inline void symmetric32_map(const symmetric32 *c, const vu word[FI_PACK],
  *     lo = 2 P(Z < z) = fma(w, D 2^-30, 2 P(Z < a) + D 2^-31)
  *     hi = 2 P(Z > z) = fma(2^31 - 1 - w, D 2^-30, 2 P(Z > b) + D 2^-31)
  * and q is the smaller; z is negative where that is lo. */
-typedef struct { vf lo_scale, lo_offset, hi_scale, hi_offset, std, mean, low, high; } asymmetric32;
+typedef struct {
+    vf lo_scale, lo_offset, hi_scale, hi_offset, std, mean, low, high;
+} asymmetric32;
 
 static inline asymmetric32 asymmetric32_load(const fi_law32 *law)
 {
-    asymmetric32 c = {vf_set(law->lo_scale), vf_set(law->lo_offset), vf_set(law->hi_scale),
-                      vf_set(law->hi_offset), vf_set(law->std),      vf_set(law->mean),
-                      vf_set(law->low),       vf_set(law->high)};
+    asymmetric32 c = {vf_set(law->lo_scale), vf_set(law->lo_offset), vf_set(law->hi_scale), vf_set(law->hi_offset),
+                      vf_set(law->std),      vf_set(law->mean),      vf_set(law->low),      vf_set(law->high)};
     return c;
 }
 
 static inline void asymmetric32_map(const asymmetric32 *c, const vu word[FI_PACK], vf value[FI_PACK], int all_near)
 {
     vf lo[FI_PACK], hi[FI_PACK], q2[FI_PACK], z[FI_PACK];
-    EACH {
+    EACH
+    {
         const vu w = vu_shr32(word[i], 1);
         lo[i] = vf_fma(vf_from_i32(w), c->lo_scale, c->lo_offset);
         hi[i] = vf_fma(vf_from_i32(vu_andnot(w, vu_set32(0x7FFFFFFF))), c->hi_scale, c->hi_offset);
         q2[i] = vf_max(vf_min(vf_min(lo[i], hi[i]), vf_set(0x1.fffffep0f)), vf_set(0x1p-31f));
     }
     icdf_quotient32(q2, z, all_near);
-    EACH {
+    EACH
+    {
         const vf y = vf_fma(q2[i], vf_set(-0.5f), vf_set(1.0f));
         z[i] = vf_flip_sign(vf_mul(y, z[i]), vf_bits(vf_sub(lo[i], hi[i])));
         value[i] = vf_min(vf_max(vf_fma(z[i], c->std, c->mean), c->low), c->high);
@@ -58,7 +63,9 @@ static inline void asymmetric32_map(const asymmetric32 *c, const vu word[FI_PACK
 }
 
 /* The same two in float64, where p = (2 m + 1) 2^-53 and 1 - p are exact. */
-typedef struct { vd y_scale, q_scale, q_offset, std, mean, low, high; } symmetric64;
+typedef struct {
+    vd y_scale, q_scale, q_offset, std, mean, low, high;
+} symmetric64;
 
 static inline symmetric64 symmetric64_load(const fi_law64 *law)
 {
@@ -79,27 +86,30 @@ static inline void symmetric64_map(const symmetric64 *c, const vu words[FI_PACK]
     EACH value[i] = vd_min(vd_max(value[i], c->low), c->high);
 }
 
-typedef struct { vd lo_scale, lo_offset, hi_scale, hi_offset, std, mean, low, high; } asymmetric64;
+typedef struct {
+    vd lo_scale, lo_offset, hi_scale, hi_offset, std, mean, low, high;
+} asymmetric64;
 
 static inline asymmetric64 asymmetric64_load(const fi_law64 *law)
 {
-    asymmetric64 c = {vd_set(law->lo_scale), vd_set(law->lo_offset), vd_set(law->hi_scale),
-                      vd_set(law->hi_offset), vd_set(law->std),      vd_set(law->mean),
-                      vd_set(law->low),       vd_set(law->high)};
+    asymmetric64 c = {vd_set(law->lo_scale), vd_set(law->lo_offset), vd_set(law->hi_scale), vd_set(law->hi_offset),
+                      vd_set(law->std),      vd_set(law->mean),      vd_set(law->low),      vd_set(law->high)};
     return c;
 }
 
 static inline void asymmetric64_map(const asymmetric64 *c, const vu words[FI_PACK], vd value[FI_PACK])
 {
     vd lo[FI_PACK], hi[FI_PACK], q2[FI_PACK], z[FI_PACK];
-    EACH {
+    EACH
+    {
         const vd p = unit_magnitude64(words[i]);
         lo[i] = vd_fma(p, c->lo_scale, c->lo_offset);
         hi[i] = vd_fma(vd_sub(vd_set(1.0), p), c->hi_scale, c->hi_offset);
         q2[i] = vd_max(vd_min(vd_min(lo[i], hi[i]), vd_set(0x1.fffffffffffffp0)), vd_set(0x1p-52));
     }
     icdf_quotient64(q2, z);
-    EACH {
+    EACH
+    {
         const vd y = vd_fma(q2[i], vd_set(-0.5), vd_set(1.0));
         z[i] = vd_flip_sign(vd_mul(y, z[i]), vd_bits(vd_sub(lo[i], hi[i])));
         value[i] = vd_min(vd_max(vd_fma(z[i], c->std, c->mean), c->low), c->high);
@@ -110,12 +120,15 @@ static inline void asymmetric64_map(const asymmetric64 *c, const vu words[FI_PAC
 
 /* Close together: the inverse CDF around the interval's middle as a series in p - centre, without its
  * constant term, which `mean` already holds times std. */
-typedef struct { vd centre, std, mean, low, high; const double *series; } narrow64;
+typedef struct {
+    vd centre, std, mean, low, high;
+    const double *series;
+} narrow64;
 
 static inline narrow64 narrow64_load(const fi_law64 *law)
 {
-    narrow64 c = {vd_set(law->centre), vd_set(law->std), vd_set(law->mean), vd_set(law->low), vd_set(law->high),
-                  law->series};
+    narrow64 c = {vd_set(law->centre), vd_set(law->std),  vd_set(law->mean),
+                  vd_set(law->low),    vd_set(law->high), law->series};
     return c;
 }
 
@@ -133,7 +146,9 @@ static inline void narrow64_map(const narrow64 *c, const vd p[FI_PACK], vd value
 /* Far out, a <= z <= b with a > 0 (mirrored by a negative std if the bounds are negative):
  *     s = P(Z > z) / P(Z > a) = 1 - p (1 - P(Z > b) / P(Z > a))
  *     l = -log P(|Z| > z) = -log P(|Z| > a) - log s,  z = sqrt(l) * table(l) */
-typedef struct { vd mass, rest, log, std, mean, low, high; } tail64;
+typedef struct {
+    vd mass, rest, log, std, mean, low, high;
+} tail64;
 
 static inline tail64 tail64_load(const fi_law64 *law)
 {
@@ -145,7 +160,8 @@ static inline tail64 tail64_load(const fi_law64 *law)
 static inline void tail64_map(const tail64 *c, const vd p[FI_PACK], vd value[FI_PACK])
 {
     vd s2[FI_PACK], l[FI_PACK], z[FI_PACK];
-    EACH {
+    EACH
+    {
         const vd s = vd_fma(vd_sub(vd_set(1.0), p[i]), c->mass, c->rest);
         s2[i] = vd_min(vd_add(s, s), vd_set(0x1.fffffffffffffp0));
     }

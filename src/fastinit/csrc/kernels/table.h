@@ -17,8 +17,7 @@
 int fi_stop_asked(void);
 
 /* Fill out[0 .. count) with elements first .. first + count of the flattened tensor. */
-typedef void fi_fill_run(const fi_law *law, const fi_source *source, uint64_t first, size_t count,
-                         void *out);
+typedef void fi_fill_run(const fi_law *law, const fi_source *source, uint64_t first, size_t count, void *out);
 
 /* Whether it needs a whole row at once, and so comes after the product instead of within. */
 static inline int works_on_rows(fi_activation activation)
@@ -70,10 +69,10 @@ typedef struct {
     int64_t number;          /* in the batch */
     int64_t height, vectors; /* real rows and vectors */
     int64_t wanted;          /* vectors that act on the columns wanted: the first ones */
-    int kept;                /* whether the vectors are, or else, of a single panel, only the first FI_PANEL elements */
-    void *panels;            /* the vectors, panel by panel */
-    void *factors;           /* for every panel, the triangle that joins its reflections to one */
-    void *scales;            /* for every column, what it is multiplied with at last */
+    int kept; /* whether the vectors are, or else, of a single panel, only the first FI_PANEL elements */
+    void *panels; /* the vectors, panel by panel */
+    void *factors; /* for every panel, the triangle that joins its reflections to one */
+    void *scales; /* for every column, what it is multiplied with at last */
 } fi_orthogonal_matrix;
 
 /* Vectors in a panel: the bits depend on it. */
@@ -101,12 +100,12 @@ typedef struct {
 typedef struct {
     fi_fill_run *fill[FI_METHOD_COUNT][FI_DTYPE_COUNT];
     fi_activate_run *activate[FI_ACTIVATION_COUNT][FI_DTYPE_COUNT]; /* float32 and float64 alone */
-    fi_product_run *product[FI_DTYPE_COUNT];                          /* this and the next: likewise */
+    fi_product_run *product[FI_DTYPE_COUNT]; /* this and the next: likewise */
     fi_pack_run *pack[FI_DTYPE_COUNT];
     float (*multiply_adds)(int64_t count); /* so many fma in registers, at least */
     void (*fma)(fi_dtype dtype, int negated, const void *a, const void *b, const void *c, void *out, int64_t count);
     int tile_rows, tile_columns[FI_DTYPE_COUNT]; /* columns of a strip */
-    const fi_orthogonal_kernels *orthogonal[FI_DTYPE_COUNT];                /* likewise */
+    const fi_orthogonal_kernels *orthogonal[FI_DTYPE_COUNT]; /* likewise */
     void (*narrow)(fi_dtype from, const void *x, fi_dtype to, void *out, int64_t count);
 } fi_kernels;
 

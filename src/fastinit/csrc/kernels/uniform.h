@@ -1,6 +1,8 @@
 /* Uniform values: a word is an integer, scaled and shifted in one fma, held inside the bounds. */
 
-typedef struct { vf scale, middle, low, high; } uniform32;
+typedef struct {
+    vf scale, middle, low, high;
+} uniform32;
 
 static inline uniform32 uniform32_load(const fi_law32 *law)
 {
@@ -27,7 +29,9 @@ static inline vd unit_magnitude64(vu words)
     return vd_sub(vu_as_f64(mantissa), vd_set(0x1.fffffffffffffp-1)); /* 1 - 2^-53 */
 }
 
-typedef struct { vd scale, middle, low, high; } uniform64;
+typedef struct {
+    vd scale, middle, low, high;
+} uniform64;
 
 static inline uniform64 uniform64_load(const fi_law64 *law)
 {

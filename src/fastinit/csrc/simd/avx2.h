@@ -21,7 +21,14 @@ typedef __m256 vf;
 typedef __m256d vd;
 typedef __m256 vfm;
 typedef __m256d vdm;
-typedef struct { vu k0[PHILOX_ROUNDS], k1[PHILOX_ROUNDS]; philox_schedule schedule; uint64_t stream; } vkey;
+typedef struct {
+    vu k0[PHILOX_ROUNDS], k1[PHILOX_ROUNDS];
+    philox_schedule schedule;
+    uint64_t stream;
+} vkey;
+
+/* One operation a line, as in a table. */
+/* clang-format off */
 
 /* bits */
 static inline vu vu_set32(uint32_t x) { return _mm256_set1_epi32((int)x); }

@@ -21,7 +21,14 @@ typedef __m512 vf;
 typedef __m512d vd;
 typedef __mmask16 vfm;
 typedef __mmask8 vdm;
-typedef struct { vu round[PHILOX_ROUNDS]; philox_schedule schedule; uint64_t stream; } vkey;
+typedef struct {
+    vu round[PHILOX_ROUNDS];
+    philox_schedule schedule;
+    uint64_t stream;
+} vkey;
+
+/* One operation a line, as in a table. */
+/* clang-format off */
 
 /* bits */
 static inline vu vu_set32(uint32_t x) { return _mm512_set1_epi32((int)x); }

@@ -6,8 +6,18 @@
 #include <stdint.h>
 #include <string.h>
 
-static inline uint64_t bits_of_double(double x) { uint64_t b; memcpy(&b, &x, sizeof b); return b; }
-static inline double double_of_bits(uint64_t b) { double x; memcpy(&x, &b, sizeof x); return x; }
+static inline uint64_t bits_of_double(double x)
+{
+    uint64_t b;
+    memcpy(&b, &x, sizeof b);
+    return b;
+}
+static inline double double_of_bits(uint64_t b)
+{
+    double x;
+    memcpy(&x, &b, sizeof x);
+    return x;
+}
 
 #ifdef __FP_FAST_FMA
 

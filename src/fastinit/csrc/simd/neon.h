@@ -20,7 +20,13 @@ typedef float32x4_t vf;
 typedef float64x2_t vd;
 typedef uint32x4_t vfm;
 typedef uint64x2_t vdm;
-typedef struct { vu k0[PHILOX_ROUNDS], k1[PHILOX_ROUNDS]; uint64_t stream; } vkey;
+typedef struct {
+    vu k0[PHILOX_ROUNDS], k1[PHILOX_ROUNDS];
+    uint64_t stream;
+} vkey;
+
+/* One operation a line, as in a table. */
+/* clang-format off */
 
 /* bits; the shifts are the compiler's own, because the intrinsics demand a literal */
 static inline vu vu_of64(uint64x2_t x) { return vreinterpretq_u32_u64(x); }

@@ -17,15 +17,27 @@
 #define FI_TILE_ROWS 4    /* of a product's tile: as many sums as registers hold */
 #define FI_TILE_VECTORS 1 /* in a row of it */
 
-typedef struct { uint32_t w[4]; } vu;
-typedef struct { float f[4]; } vf;
-typedef struct { double d[2]; } vd;
+typedef struct {
+    uint32_t w[4];
+} vu;
+typedef struct {
+    float f[4];
+} vf;
+typedef struct {
+    double d[2];
+} vd;
 typedef vu vfm;
 typedef vu vdm;
-typedef struct { philox_schedule schedule; uint64_t stream; } vkey;
+typedef struct {
+    philox_schedule schedule;
+    uint64_t stream;
+} vkey;
 
 #define EACH32 for (int i = 0; i < 4; i++)
 #define EACH64 for (int i = 0; i < 2; i++)
+
+/* One operation a line, as in a table. */
+/* clang-format off */
 
 /* bits */
 static inline vu vu_set32(uint32_t x) { vu r; EACH32 r.w[i] = x; return r; }

@@ -23,7 +23,14 @@ typedef __m128 vf;
 typedef __m128d vd;
 typedef __m128 vfm;
 typedef __m128d vdm;
-typedef struct { vu k0[PHILOX_ROUNDS], k1[PHILOX_ROUNDS]; philox_schedule schedule; uint64_t stream; } vkey;
+typedef struct {
+    vu k0[PHILOX_ROUNDS], k1[PHILOX_ROUNDS];
+    philox_schedule schedule;
+    uint64_t stream;
+} vkey;
+
+/* One operation a line, as in a table. */
+/* clang-format off */
 
 /* bits */
 static inline vu vu_set32(uint32_t x) { return _mm_set1_epi32((int)x); }
