@@ -10,6 +10,8 @@ import torch
 from torch import Tensor
 from torch.nn import Parameter
 
+from ._dtensor import is_distributed, pieces
+from ._ranks import agreed, is_drawn
 from ._seed import key_of
 from ._tensor import REAL, changed, check, dtype_kwargs, is_abstract, is_direct, place, view, written
 
@@ -39,10 +41,34 @@ def fill(
         check_arguments(tensor, initializer, kwargs)
         changed([tensor])
         return tensor
+    if is_distributed(tensor):
+        return _fill_share(tensor, initializer, kwargs, seed, generator, threads)
     placed = place(tensor)
     key = key_of(seed, generator)
     initializer(tuple(tensor.shape), seed=key, threads=threads, **placed.kwargs, **kwargs)
     written([placed])
+    return tensor
+
+
+def _fill_share(
+    tensor: Tensor,
+    initializer: Callable[..., np.ndarray],
+    kwargs: dict[str, Any],
+    seed: Any,
+    generator: Any,
+    threads: Any,
+) -> Tensor:
+    """Fill what this rank holds of a DTensor."""
+    held = pieces(tensor)
+    check_arguments(tensor, initializer, kwargs)  # on a rank with an empty share, too
+    places = [place(piece.tensor) for piece in held]
+    key = key_of(seed, generator)
+    if is_drawn(seed, generator):
+        key = agreed(key, [tensor])
+    for piece, placed in zip(held, places, strict=True):
+        initializer(tuple(tensor.shape), seed=key, index=piece.block, threads=threads, **placed.kwargs, **kwargs)
+    written(places)
+    changed([tensor])
     return tensor
 
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import copy
+import functools
 import re
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -17,9 +18,12 @@ from torch.nn import Embedding, EmbeddingBag, Module
 import fastinit
 
 from .._memory import prefer_huge_pages
+from ..keys import Key
 from ..rules import Entry, Rules, out_in
+from ._dtensor import Piece, is_distributed, pieces
 from ._fill import check_arguments
 from ._names import Named, tensors_of
+from ._ranks import agreed, is_drawn
 from ._seed import key_of
 from ._tensor import changed, check, dtype_kwargs, is_abstract, is_direct, place, view, written
 
@@ -150,6 +154,7 @@ class _Work:
         if not isinstance(module, Module):
             raise TypeError(f"`module` must be a torch.nn.Module. Received: {type(module).__name__}")
         _refuse_flat(module)
+        _reshard(module)
         self._module = module
         self._every = list(tensors_of(module))
         self._threads = threads
@@ -178,7 +183,8 @@ class _Work:
         patterns = (skip,) if isinstance(skip, str) else skip
         skipped = {name for name in found if any(re.fullmatch(pattern, name) for pattern in patterns)}
         self._left = [found[name] for name in buffers if name not in self._entries and name not in skipped]
-        self._seed = key_of(seed)
+        self._key = Key(key_of(seed))
+        self._is_own = is_drawn(seed)
 
     def fill_all(self) -> None:
         self._fill(list(self.planned.values()), self._left)
@@ -201,54 +207,105 @@ class _Work:
         )
 
     def _fill(self, wanted: list[Named], left: list[Named]) -> None:
+        _reshard(self._module)
         _refuse_abstract([*wanted, *left])
-        computed: dict[str, Tensor] = {}
-        direct: dict[str, Tensor] = {}
-        staged: dict[str, Tensor] = {}
+        computed: list[_Part] = []
+        direct: list[_Part] = []
+        staged: list[_Part] = []
         by_name = {named.name: named for named in wanted}
+        tensors: dict[str, Tensor] = {}
         for name, named in by_name.items():
-            tensor = named.tensor
-            _checked(named, tensor, self._entries[name])
+            tensors[name] = tensor = named.tensor
+            held = _checked(named, tensor, self._entries[name])
             if named.is_parametrized:
-                computed[name] = torch.empty(tensor.shape, dtype=tensor.dtype, device="cpu")
-            elif is_direct(tensor):
-                direct[name] = tensor
-            else:
-                staged[name] = tensor
+                computed.append(_Part(name, torch.empty(tensor.shape, dtype=tensor.dtype, device="cpu"), None))
+                continue
+            for piece in held:
+                (direct if is_direct(piece.tensor) else staged).append(_Part(name, *piece))
+        padding = {name: self._padding(by_name[name], tensor) for name, tensor in tensors.items()}
+        self._agree(tensors.values())
         # What is assigned may be refused by what it is assigned to, so it is drawn first.
         if computed:
             self._draw(computed)
-        for name, value in computed.items():
-            self._zero_padding(by_name[name], value)
+        for name, value, _ in computed:
+            _zero(value, None, padding[name])
             _check_assignment(by_name[name], value)
 
         self._draw(direct)
-        changed(direct.values())
-        for name, value in computed.items():
+        changed([part.tensor for part in direct])
+        for name, value, _ in computed:
             owner, attribute = by_name[name].owner, by_name[name].attribute
             setattr(owner, attribute, value.to(getattr(owner, attribute).device))
-        for group in _groups(staged):
-            places = {name: place(tensor) for name, tensor in group.items()}
-            self._draw(group, {name: placed.out for name, placed in places.items()})
-            written(places.values())
-        for name, tensor in {**direct, **staged}.items():
-            self._zero_padding(by_name[name], tensor)
+        for group in _groups(dict(enumerate([part.tensor for part in staged]))):
+            places = [place(tensor) for tensor in group.values()]
+            self._draw([staged[i] for i in group], [placed.out for placed in places])
+            written(places)
+        for name, tensor, block in [*direct, *staged]:
+            _zero(tensor, block, padding[name])
+        changed([tensor for tensor in tensors.values() if is_distributed(tensor)])
 
-    def _draw(self, tensors: dict[str, Tensor], outs: dict[str, np.ndarray] | None = None) -> None:
-        described = {}
-        for name, tensor in tensors.items():
-            initializer, shape, kwargs = self._entries[name]
-            out = view(tensor) if outs is None else outs[name]
+    def _agree(self, tensors: Iterable[Tensor]) -> None:
+        """Before the first tensor that ranks share, let them have one key: for all of the module, at once."""
+        if self._is_own and any(is_distributed(tensor) for tensor in tensors):
+            self._key = agreed(self._key, [named.tensor for named in self._every if not named.is_parametrized])
+            self._is_own = False
+
+    def _draw(self, parts: list[_Part], outs: list[np.ndarray] | None = None) -> None:
+        turns: list[dict[str, Any]] = [{}]  # most tensors have one block here; others need more turns
+        for i, (name, tensor, block) in enumerate(parts):
+            out = view(tensor) if outs is None else outs[i]
             prefer_huge_pages(out)  # after to_empty every page of it is new
-            described[name] = (initializer, shape, {**kwargs, "out": out, **dtype_kwargs(tensor)})
-        fastinit.initialize(described, seed=self._seed, threads=self._threads)
+            if name in turns[-1]:
+                turns.append({})
+            turn = next(turn for turn in turns if name not in turn)
+            turn[name] = _described(self._entries[name], block, {"out": out, **dtype_kwargs(tensor)})
+        for described in turns:
+            fastinit.initialize(described, seed=self._key, threads=self._threads)
 
-    def _zero_padding(self, named: Named, tensor: Tensor) -> None:
-        """Of an embedding's weight, also where another module has its first name."""
-        for embedding in self._padded:
-            if named.owner is embedding if named.is_parametrized else embedding.weight is tensor:
-                with torch.no_grad():
-                    tensor[embedding.padding_idx].zero_()
+    def _padding(self, named: Named, tensor: Tensor) -> list[int]:
+        """The rows that an embedding wants to be zero, also where another module has its weight's first name."""
+        return [
+            row
+            for embedding in self._padded
+            if (row := embedding.padding_idx) is not None
+            and (named.owner is embedding if named.is_parametrized else embedding.weight is tensor)
+        ]
+
+
+class _Part(NamedTuple):
+    """Memory to be filled, with a block of the tensor of a name."""
+
+    name: str
+    tensor: Tensor
+    block: tuple[slice, ...] | None  # None for the whole
+
+
+def _described(entry: Entry, block: tuple[slice, ...] | None, kwargs: dict[str, Any]) -> tuple[Any, ...]:
+    """What `fastinit.initialize` is told to draw a block."""
+    initializer, shape, given = entry
+    if block is None:
+        return initializer, shape, {**given, **kwargs}
+    if _is_ours(initializer):
+        return initializer, shape, {**given, **kwargs, "index": block}
+    sizes = tuple([part.stop - part.start for part in block])
+    return functools.partial(_cut, initializer, shape, block), sizes, {**given, **kwargs}
+
+
+def _cut(initializer: Any, shape: tuple[int, ...], block: tuple[slice, ...], _sizes: Any, **kwargs: Any) -> np.ndarray:
+    """A block of what a caller's own initializer returns, which knows whole tensors only."""
+    whole = np.asarray(initializer(shape, **kwargs))
+    if whole.shape != shape:
+        raise ValueError(f"an initializer must return the shape that it is given, {shape}. Received: {whole.shape}")
+    return whole[block]
+
+
+def _zero(tensor: Tensor, block: tuple[slice, ...] | None, rows: Iterable[int]) -> None:
+    with torch.no_grad():
+        for row in rows:
+            if block is None:
+                tensor[row].zero_()
+            elif block[0].start <= row < block[0].stop:
+                tensor[row - block[0].start].zero_()
 
 
 def _each_once(named: Iterable[Named]) -> dict[str, Named]:
@@ -300,13 +357,27 @@ def _refuse_flat(module: Module) -> None:
             )
 
 
-def _checked(named: Named, tensor: Tensor, entry: Entry) -> None:
-    """Everything that can be known of one tensor before it is drawn."""
+def _reshard(module: Module) -> None:
+    """Let fully_shard's modules show their shards: after a forward pass some show what they will throw away."""
+    kind: Any = getattr(sys.modules.get("torch.distributed.fsdp"), "FSDPModule", None)
+    for part in module.modules() if kind else ():
+        if isinstance(part, kind):
+            part.reshard()
+
+
+def _checked(named: Named, tensor: Tensor, entry: Entry) -> list[Piece]:
+    """Everything that can be known of one tensor before it is drawn, and what of it is here."""
     with _about(named.name):
         check(tensor, complex_too=entry.initializer in _COMPLEX_TOO)
-        if not is_direct(tensor) and _is_ours(entry.initializer):
+        held = pieces(tensor)
+        if not (held and all(is_direct(piece.tensor) for piece in held)) and _is_ours(entry.initializer):
             check_arguments(tensor, entry.initializer, entry.kwargs)  # of the others, when all are drawn
         if named.is_parametrized:
+            if is_distributed(tensor):
+                raise ValueError(
+                    "a parametrized tensor must be whole to be filled: fill it before it is sharded, or skip it. "
+                    "Received: a DTensor"
+                )
             parts = named.owner.parametrizations[named.attribute]
             fixed = [type(part).__name__ for part in parts if not hasattr(part, "right_inverse")]
             if fixed:
@@ -314,6 +385,7 @@ def _checked(named: Named, tensor: Tensor, entry: Entry) -> None:
                     "a parametrized tensor must have a right_inverse to be filled: fill it before it is parametrized, "
                     f"or skip it. Received: {', '.join(fixed)}, which have none"
                 )
+    return held
 
 
 def _is_ours(initializer: Callable[..., np.ndarray]) -> bool:
@@ -326,15 +398,15 @@ def _check_assignment(named: Named, value: Tensor) -> None:
             value = copy.deepcopy(part).right_inverse(value)  # some keep what they have seen
 
 
-def _groups(tensors: dict[str, Tensor]) -> Iterator[dict[str, Tensor]]:
-    group: dict[str, Tensor] = {}
+def _groups(tensors: dict[int, Tensor]) -> Iterator[dict[int, Tensor]]:
+    group: dict[int, Tensor] = {}
     size = 0
-    for name, tensor in tensors.items():
+    for which, tensor in tensors.items():
         size += tensor.numel() * tensor.element_size()
         if group and size > _STAGED_BYTES:
             yield group
             group, size = {}, tensor.numel() * tensor.element_size()
-        group[name] = tensor
+        group[which] = tensor
     if group:
         yield group
 

@@ -9,7 +9,10 @@ from typing import Any, NamedTuple
 import numpy as np
 import torch
 from torch import Tensor
+from torch.nn import Parameter
 from torch.nn.parameter import is_lazy
+
+from ._dtensor import is_distributed, local
 
 REAL = (torch.float32, torch.float64, torch.float16, torch.bfloat16)
 _COMPLEX = (torch.complex64, torch.complex128)
@@ -88,7 +91,7 @@ def is_abstract(tensor: Any) -> bool:
         return False
     # Importing this module of torch takes longer than most fills; where nobody did, there are no fake tensors.
     fakes = sys.modules.get("torch._subclasses.fake_tensor")
-    return bool(tensor.is_meta or (fakes is not None and isinstance(tensor, fakes.FakeTensor)))
+    return bool(tensor.is_meta or (fakes is not None and isinstance(local(tensor), fakes.FakeTensor)))
 
 
 def check(tensor: Any, *, complex_too: bool = False, abstract_too: bool = False) -> None:
@@ -107,6 +110,13 @@ def check(tensor: Any, *, complex_too: bool = False, abstract_too: bool = False)
         allowed = REAL + _COMPLEX if complex_too else REAL
         names = [str(dtype).removeprefix("torch.") for dtype in allowed]
         raise TypeError(f"`tensor` must have dtype {', '.join(names[:-1])} or {names[-1]}. Received: {tensor.dtype}")
+    if is_distributed(tensor):
+        tensor = local(tensor)
+        if type(tensor) not in (Tensor, Parameter) and not is_abstract(tensor):
+            raise TypeError(
+                "a DTensor must have plain tensors in its ranks: fill those that they wrap. "
+                f"Received: {type(tensor).__name__}"
+            )
     if tensor.is_inference() and not torch.is_inference_mode_enabled():
         raise ValueError("`tensor` must be filled in torch.inference_mode(), or cloned. Received: an inference tensor")
     if not tensor.is_contiguous() and _overlaps(tensor):
