@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -9,7 +12,7 @@ import pytest
 torch = pytest.importorskip("torch", reason="PyTorch is not installed")
 pytest.importorskip("torch.distributed.tensor", reason="this PyTorch has no DTensor")
 
-from support.ranks import run_ranks  # noqa: E402
+from support.ranks import environment, run_ranks  # noqa: E402
 
 PROGRAM = Path(__file__).with_name("ranks_of_torch.py")
 NAMES = [
@@ -37,3 +40,18 @@ NAMES = [
 def test_many_ranks_have_the_weights_of_one(world: int, tmp_path: Path) -> None:
     found = run_ranks(PROGRAM, world, tmp_path, seconds=600)
     assert found == [dict.fromkeys(NAMES, True)] * world
+
+
+def test_the_program_of_the_page(tmp_path: Path) -> None:
+    page = Path(__file__).resolve().parents[2] / "docs/guide/many-ranks.md"
+    if not page.exists():
+        pytest.skip("the docs are not here")
+    program = tmp_path / "many_ranks.py"
+    blocks = re.findall(r"^```python\n(.*?)^```$", page.read_text(), re.MULTILINE | re.DOTALL)
+    assert len(blocks) == 2
+    program.write_text("\n".join(blocks))
+    run = "from torch.distributed.run import main; main()"
+    command = [sys.executable, "-c", run, "--standalone", "--nproc-per-node", "2", str(program)]
+    done = subprocess.run(command, env=environment(), capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout == "the same weights on 2 ranks\n"

@@ -10,14 +10,18 @@ from pathlib import Path
 from typing import Any
 
 
+def environment() -> dict[str, str]:
+    """That of a process that is one of many: it imports what this one does, and leaves the others a core."""
+    paths = os.pathsep.join(path for path in sys.path if path)
+    return {**os.environ, "PYTHONPATH": paths, "OMP_NUM_THREADS": "1", "PYTHONWARNINGS": "ignore"}
+
+
 def run_ranks(program: Path, world: int, folder: Path, seconds: float = 300.0) -> list[dict[str, Any]]:
     """What each rank wrote: `program` gets its rank, the world's size and a folder, and writes `RANK.json` there."""
-    paths = os.pathsep.join(path for path in sys.path if path)
-    environment = {**os.environ, "PYTHONPATH": paths, "OMP_NUM_THREADS": "1", "PYTHONWARNINGS": "ignore"}
     processes = [
         subprocess.Popen(
             [sys.executable, str(program), str(rank), str(world), str(folder)],
-            env=environment,
+            env=environment(),
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
