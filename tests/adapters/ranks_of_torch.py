@@ -16,7 +16,7 @@ from adapters.one_model import CHECKSUM, SEED, TENSORS, checksum
 from adapters.one_model import RULES as ONE_MODELS_RULES
 from torch import nn
 from torch.distributed.device_mesh import init_device_mesh
-from torch.distributed.fsdp import CPUOffloadPolicy, fully_shard
+from torch.distributed.fsdp import CPUOffloadPolicy, FullyShardedDataParallel, fully_shard
 from torch.distributed.tensor import DTensor, Replicate, Shard, distribute_tensor
 from torch.distributed.tensor.parallel import ColwiseParallel, RowwiseParallel, parallelize_module
 from torch.distributed.tensor.placement_types import _StridedShard
@@ -112,6 +112,15 @@ class Checks:
         mesh = init_device_mesh("cpu", (2, self.world // 2), mesh_dim_names=("replicate", "shard"))
         net = fully_sharded(on_meta(), mesh).to_empty(device="cpu")
         return same(init.init_(net, RULES, seed=3).state_dict(), whole())
+
+    def flat_parameters_shown_whole(self) -> bool:
+        """FSDP1, which frees what it has gathered."""
+        net = FullyShardedDataParallel(Net(), use_orig_params=True, device_id=torch.device("cpu"))
+        with FullyShardedDataParallel.summon_full_params(net):
+            init.init_(net, RULES, seed=3)
+        with FullyShardedDataParallel.summon_full_params(net):
+            found = {name: tensor.detach().clone() for name, tensor in net.module.named_parameters()}
+        return same(found, whole())
 
     def module_by_module(self) -> bool:
         net = on_meta()

@@ -23,6 +23,7 @@ NAMES = [
     "tensor_parallel",
     "fully_sharded_over_tensor_parallel",
     "hybrid",
+    "flat_parameters_shown_whole",
     "module_by_module",
     "once_more_after_a_forward_pass",
     "a_step_of_training",

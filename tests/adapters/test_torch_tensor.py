@@ -257,3 +257,31 @@ def test_array_is_the_tensors_memory(dtype: str) -> None:
 def test_array_refuses(make: Any, sentence: str) -> None:
     with pytest.raises((TypeError, ValueError), match=sentence):
         init.array(make())
+
+
+def test_torch_may_still_resize_the_memory() -> None:
+    """FSDP frees what it has gathered by that; Tensor.numpy() would forbid it for ever."""
+    for dtype in (torch.float32, torch.bfloat16):
+        tensor = init.normal_(torch.empty(8, 4, dtype=dtype), seed=0)
+        init.init_(_holding(tensor), [("weight", "normal")], seed=0)
+        tensor.untyped_storage().resize_(0)
+
+
+def test_a_freed_tensor_is_refused() -> None:
+    for start in (0, 4):
+        base = torch.zeros(16)
+        tensor = base[start : start + 8]
+        turned = tensor.view(2, 4).t()
+        base.untyped_storage().resize_(0)
+        with pytest.raises(ValueError, match="storage has been freed"):
+            init.normal_(tensor, seed=0)
+        with pytest.raises(ValueError, match="storage has been freed"):
+            init.normal_(turned, seed=0)
+        with pytest.raises(ValueError, match=r"'weight': .*storage has been freed"):
+            init.init_(_holding(tensor), [("weight", "normal")], seed=0)
+
+
+def _holding(tensor: Any) -> Any:
+    module = torch.nn.Module()
+    module.weight = torch.nn.Parameter(tensor)
+    return module

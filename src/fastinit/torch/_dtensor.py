@@ -30,7 +30,7 @@ def is_distributed(tensor: Any) -> bool:
 
 
 def local(tensor: Tensor) -> Tensor:
-    """What this process has of a tensor: the tensor itself, or a DTensor's own memory rather than a view of it."""
+    """What this process has of a tensor: the tensor itself, or a DTensor's memory, unknown to autograd."""
     if not is_distributed(tensor):
         return tensor
     shown: Any = tensor

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import sys
 from collections.abc import Iterable
 from typing import Any, NamedTuple
@@ -16,6 +17,13 @@ from ._dtensor import is_distributed, local
 
 REAL = (torch.float32, torch.float64, torch.float16, torch.bfloat16)
 _COMPLEX = (torch.complex64, torch.complex128)
+_NUMPY = {dtype: np.dtype(str(dtype).removeprefix("torch.")) for dtype in REAL + _COMPLEX if dtype != torch.bfloat16}
+_NUMPY[torch.bfloat16] = np.dtype(np.uint16)  # as bits
+
+_memory_at = ctypes.pythonapi.PyMemoryView_FromMemory
+_memory_at.argtypes = (ctypes.c_void_p, ctypes.c_ssize_t, ctypes.c_int)
+_memory_at.restype = ctypes.py_object
+_WRITABLE = 0x200  # PyBUF_WRITE
 
 
 class Place(NamedTuple):
@@ -73,16 +81,55 @@ def changed(tensors: Iterable[Tensor]) -> None:
 
 
 def view(tensor: Tensor) -> np.ndarray:
-    """The memory of a CPU tensor, axes in the tensor's order; bfloat16 as uint16."""
+    """The memory of a contiguous CPU tensor, for as long as the tensor lives; bfloat16 as uint16.
+
+    Not by Tensor.numpy(), after which torch never resizes the memory again: FSDP could not free what it has gathered.
+    """
+    if type(tensor) not in (Tensor, Parameter):
+        return shown(tensor)
+    nbytes, dtype = tensor.nbytes, _NUMPY[tensor.dtype]
+    if not nbytes:
+        return np.empty(tuple(tensor.shape), dtype)
+    try:
+        address, storage = tensor.data_ptr(), tensor.untyped_storage().nbytes()
+    except (RuntimeError, NotImplementedError) as error:
+        raise _no_memory(tensor, error) from None
+    if storage < nbytes:
+        raise _freed()
+    if not address:
+        raise _no_memory(tensor, "its address is 0")
+    return np.ndarray(tuple(tensor.shape), dtype, _memory_at(address, nbytes, _WRITABLE))
+
+
+def shown(tensor: Tensor) -> np.ndarray:
+    """The memory of a CPU tensor, which lives as long as the array; axes in the tensor's order; bfloat16 as uint16."""
     detached = tensor.detach()
     try:
         memory: np.ndarray = (detached.view(torch.uint16) if tensor.dtype == torch.bfloat16 else detached).numpy()
     except (RuntimeError, TypeError, NotImplementedError) as error:
-        raise TypeError(
-            "`tensor` must have memory of its own: fill the tensors that it wraps. "
-            f"Received: {type(tensor).__name__}, which has none to show ({str(error).splitlines()[0]})"
-        ) from None
+        raise _no_memory(tensor, error) from None
     return memory
+
+
+def _freed() -> ValueError:
+    return ValueError(
+        "`tensor` must have memory: let FSDP reshard() it, or resize its storage. Received: a tensor whose storage has "
+        "been freed"
+    )
+
+
+def _is_freed(tensor: Tensor) -> bool:
+    try:
+        return tensor.numel() > 0 and tensor.untyped_storage().nbytes() == 0
+    except (RuntimeError, NotImplementedError):  # it has no storage, which `view` speaks of
+        return False
+
+
+def _no_memory(tensor: Tensor, why: object) -> TypeError:
+    return TypeError(
+        "`tensor` must have memory of its own: fill the tensors that it wraps. "
+        f"Received: {type(tensor).__name__}, which has none to show ({str(why).splitlines()[0]})"
+    )
 
 
 def is_abstract(tensor: Any) -> bool:
@@ -119,6 +166,8 @@ def check(tensor: Any, *, complex_too: bool = False, abstract_too: bool = False)
             )
     if tensor.is_inference() and not torch.is_inference_mode_enabled():
         raise ValueError("`tensor` must be filled in torch.inference_mode(), or cloned. Received: an inference tensor")
+    if _is_freed(tensor):
+        raise _freed()
     if not tensor.is_contiguous() and _overlaps(tensor):
         raise ValueError(
             "`tensor` must hold every element in a place of its own: clone it. "
@@ -182,7 +231,7 @@ def array(tensor: Tensor) -> np.ndarray:
     if not tensor.is_cpu or tensor.is_conj() or tensor.is_neg():
         where = f"one on {tensor.device}" if not tensor.is_cpu else "a lazily conjugated or negated one"
         raise ValueError(f"`tensor` must lie in the CPU's memory as it is. Received: {where}")
-    memory = view(tensor)
+    memory = shown(tensor)
     if tensor.dtype != torch.bfloat16:
         return memory
     try:
