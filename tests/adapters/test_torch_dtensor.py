@@ -254,6 +254,8 @@ def test_partial_is_refused() -> None:
         tensor = DTensor.from_local(torch.ones(3, 2), mesh, [S0, Partial()], run_check=False)
         with pytest.raises(ValueError, match="must not be Partial"):
             init.normal_(tensor, seed=0)
+        with pytest.raises(ValueError, match="must not be Partial"):
+            init.constant_(tensor, 3.0)
         with pytest.raises(ValueError, match="'weight': `tensor` must not be Partial"):
             init.init_(holding(weight=tensor), [("weight", "normal")], seed=0)
         assert bool((tensor.to_local() == 1).all())
@@ -397,6 +399,15 @@ def init_rows(mesh: Any) -> Any:
     """The mesh of this rank's first axis."""
     column = mesh.get_coordinate()[1]
     return DeviceMesh("cpu", mesh.mesh[:, column])
+
+
+def test_what_is_skipped_has_no_say() -> None:
+    with as_rank(3, 2, 2) as mesh:
+        down, across = init_rows(mesh), DeviceMesh("cpu", mesh.mesh[mesh.get_coordinate()[0]])
+        model = holding(a=share(torch.zeros(4), down, [S0]), b=share(torch.zeros(4), across, [S0]))
+        init.init_(model, [("a", "normal")], seed=None, skip="b")
+        assert model.a.to_local().all()
+        assert not model.b.to_local().any()
 
 
 def test_meshes_that_do_not_contain_each_other_need_a_seed() -> None:

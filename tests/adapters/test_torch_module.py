@@ -586,3 +586,13 @@ def test_no_warning_comes_from_any_of_this() -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         init.init_(mlp(), RULES, seed=0)
+
+
+def test_a_generator_of_numpys_is_asked_once() -> None:
+    """Also where some tensors are drawn beside their own memory."""
+    model = nn.ModuleDict({"a": nn.Linear(4, 3), "b": nn.Linear(3, 2)})
+    model["b"].weight = nn.Parameter(torch.zeros(3, 2).t())
+    init.init_(model, RULES, seed=np.random.default_rng(5))
+    key = Key(np.random.default_rng(5))
+    np.testing.assert_array_equal(bits(model["a"].weight), he("a.weight", (3, 4), key))
+    np.testing.assert_array_equal(bits(model["b"].weight), he("b.weight", (2, 3), key))

@@ -19,6 +19,10 @@ A tensor may be float32, float64, float16 or bfloat16, a Parameter, on any devic
 values of a contiguous one. Nothing is recorded by autograd, and a backward pass through older values fails, as
 after torch's own initializers. Meta and fake tensors are passed over. Sparse, quantized, float8, integer and
 expanded tensors are refused.
+
+A DTensor, of FSDP2, tensor parallelism or one's own, is filled where its ranks hold it, and is what it would be in one
+process. With an int or a Key nothing is sent between ranks; otherwise the first rank of its mesh decides, and all of
+the mesh's ranks must make the call.
 """
 
 from torch.nn.init import calculate_gain

@@ -14,6 +14,7 @@ from torch.nn.init import calculate_gain
 import fastinit
 
 from ..rules import out_in
+from ._dtensor import check_placements, is_distributed
 from ._fill import fill
 
 _AXES = {"in_axis": 1, "out_axis": 0}
@@ -186,6 +187,8 @@ def constant_(tensor: Tensor, val: float) -> Tensor:
     >>> init.constant_(torch.empty(2), 0.3)
     tensor([0.3000, 0.3000])
     """
+    if is_distributed(tensor):
+        check_placements(tensor)
     with torch.no_grad():
         return tensor.fill_(val)  # at the speed of memory already
 

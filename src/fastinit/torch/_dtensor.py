@@ -44,7 +44,7 @@ def pieces(tensor: Tensor) -> list[Piece]:
     if not is_distributed(tensor):
         return [Piece(tensor, None)]
     shared: Any = tensor
-    _check_placements(shared.placements)
+    check_placements(tensor)
     here = local(tensor)
     if shared.device_mesh.get_coordinate() is None:  # the mesh is of other ranks
         return []
@@ -60,7 +60,9 @@ def pieces(tensor: Tensor) -> list[Piece]:
     ]
 
 
-def _check_placements(placements: Sequence[Any]) -> None:
+def check_placements(tensor: Any) -> None:
+    """Refuse a DTensor whose ranks do not hold its elements themselves."""
+    placements = tensor.placements
     for placement in placements:
         if placement.is_partial():
             raise ValueError(

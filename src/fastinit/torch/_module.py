@@ -63,7 +63,8 @@ def init_(
         (``weight``, not ``parametrizations.weight.original``) and is assigned, which needs its parametrizations to
         have ``right_inverse``. Pruning and the hook of the old weight_norm rename parameters: ``weight_orig``.
     seed : int, fastinit.Key, torch.Generator, None, or a seed of NumPy's
-        None takes one word of torch's default generator for all tensors.
+        None takes one word of torch's default generator for all tensors. Ranks that share DTensors take the word, or
+        what they draw from a generator, of the first of them: a collective call, once for the module.
     skip : str or iterable of str
         Patterns of names that stay as they are.
     strict_buffers : bool
@@ -247,7 +248,8 @@ class _Work:
     def _agree(self, tensors: Iterable[Tensor]) -> None:
         """Before the first tensor that ranks share, let them have one key: for all of the module, at once."""
         if self._is_own and any(is_distributed(tensor) for tensor in tensors):
-            self._key = agreed(self._key, [named.tensor for named in self._every if not named.is_parametrized])
+            planned = [named.tensor for named in self.planned.values() if not named.is_parametrized]
+            self._key = agreed(self._key, planned)
             self._is_own = False
 
     def _draw(self, parts: list[_Part], outs: list[np.ndarray] | None = None) -> None:
