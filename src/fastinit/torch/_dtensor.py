@@ -46,7 +46,7 @@ def pieces(tensor: Tensor) -> list[Piece]:
     shared: Any = tensor
     check_placements(tensor)
     here = local(tensor)
-    if shared.device_mesh.get_coordinate() is None:  # the mesh is of other ranks
+    if shared.device_mesh.get_coordinate() is None or not here.numel():  # the mesh is of other ranks, or has too many
         return []
     runs = [_runs(shared, axis, here) for axis in range(tensor.ndim)]
     if all(axis == [(0, size)] for axis, size in zip(runs, tensor.shape, strict=True)):
@@ -109,9 +109,6 @@ def _runs(tensor: Any, axis: int, here: Tensor) -> list[Run]:
     ]
     possible = _possible(tensor, axis, splits)
     fitting = [runs for runs in possible if sum(stop - start for start, stop in runs) == held]
-    # Where some axis is empty, torch does not always keep the lengths of the others.
-    if not fitting and not here.numel() and any(not runs for runs in possible):
-        return []
     if len(fitting) == 1:
         return fitting[0]
     needed = (
@@ -133,7 +130,7 @@ def _possible(tensor: Any, axis: int, splits: list[_Split]) -> list[list[Run]]:
     """
     size = tensor.shape[axis]
     nested = _nested((0, size), splits)
-    as_nested = [] if nested is None else [[nested] if nested[0] < nested[1] else []]
+    as_nested = [] if nested is None else [[nested]]
     is_even = size % math.prod([split.parts for split in splits]) == 0
     if nested is not None and (is_even or all(split.factor is None for split in splits)):
         return as_nested
