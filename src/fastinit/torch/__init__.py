@@ -79,9 +79,11 @@ from ._schemes import (
     wang_init_,
     zero_hadamard_,
 )
+from ._takeover import Takeover, takeover
 from ._tensor import array
 
 __all__ = [
+    "Takeover",
     "array",
     "by_module",
     "calculate_gain",
@@ -117,6 +119,7 @@ __all__ = [
     "sparse",
     "sparse_",
     "t5_",
+    "takeover",
     "trunc_normal_",
     "truncated_normal_",
     "uniform",
