@@ -23,6 +23,10 @@ expanded tensors are refused.
 A DTensor, of FSDP2, tensor parallelism or one's own, is filled where its ranks hold it, and is what it would be in one
 process. With an int or a Key nothing is sent between ranks; otherwise the first rank of its mesh decides, and all of
 the mesh's ranks must make the call.
+
+Where ``torch.compile(fullgraph=True)`` or ``torch.export`` traces, each call is one operator of the graph,
+``fastinit::fill_``, with the same numbers: a seed is None (which draws from torch's default generator whenever the
+graph runs), an int or a Key that was made outside, and no generator.
 """
 
 from torch.nn.init import calculate_gain

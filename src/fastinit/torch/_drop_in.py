@@ -16,10 +16,12 @@ import fastinit
 from ..rules import out_in
 from ._dtensor import check_placements, is_distributed
 from ._fill import fill
+from ._traced import traced
 
 _AXES = {"in_axis": 1, "out_axis": 0}
 
 
+@traced
 def uniform_(
     tensor: Tensor,
     a: float = 0.0,
@@ -64,6 +66,7 @@ def uniform_(
     return fill(tensor, fastinit.uniform, arguments, seed, generator, threads)
 
 
+@traced
 def normal_(
     tensor: Tensor,
     mean: float = 0.0,
@@ -105,6 +108,7 @@ def normal_(
     return fill(tensor, fastinit.normal, arguments, seed, generator, threads)
 
 
+@traced
 def trunc_normal_(
     tensor: Tensor,
     mean: float = 0.0,
@@ -237,6 +241,7 @@ def zeros_(tensor: Tensor) -> Tensor:
     return constant_(tensor, 0.0)
 
 
+@traced
 def eye_(tensor: Tensor) -> Tensor:
     """Fill with the identity matrix, as ``torch.nn.init.eye_`` does.
 
@@ -267,6 +272,7 @@ def eye_(tensor: Tensor) -> Tensor:
     return fill(tensor, fastinit.identity, {}, seed=0)
 
 
+@traced
 def dirac_(tensor: Tensor, groups: int = 1) -> Tensor:
     """Fill a convolution's weight so that it passes its input channels through, as ``torch.nn.init.dirac_`` does.
 
@@ -300,6 +306,7 @@ def dirac_(tensor: Tensor, groups: int = 1) -> Tensor:
     return fill(tensor, initializer, arguments, seed=0)
 
 
+@traced
 def xavier_uniform_(
     tensor: Tensor,
     gain: float = 1.0,
@@ -346,6 +353,7 @@ def xavier_uniform_(
     return _xavier(tensor, gain, "uniform", generator, seed, threads)
 
 
+@traced
 def xavier_normal_(
     tensor: Tensor,
     gain: float = 1.0,
@@ -393,6 +401,7 @@ def xavier_normal_(
     return _xavier(tensor, gain, "untruncated_normal", generator, seed, threads)
 
 
+@traced
 def kaiming_uniform_(
     tensor: Tensor,
     a: float = 0,
@@ -444,6 +453,7 @@ def kaiming_uniform_(
     return _kaiming(tensor, a, mode, nonlinearity, "uniform", generator, seed, threads)
 
 
+@traced
 def kaiming_normal_(
     tensor: Tensor,
     a: float = 0,
@@ -496,6 +506,7 @@ def kaiming_normal_(
     return _kaiming(tensor, a, mode, nonlinearity, "untruncated_normal", generator, seed, threads)
 
 
+@traced
 def orthogonal_(
     tensor: Tensor,
     gain: float = 1,
@@ -546,6 +557,7 @@ def orthogonal_(
     return fill(tensor, fastinit.orthogonal, arguments, seed, generator, threads, complex_too=True)
 
 
+@traced
 def sparse_(
     tensor: Tensor,
     sparsity: float,
@@ -615,7 +627,7 @@ def _kaiming(
 ) -> Tensor:
     shape = tensor.shape if isinstance(tensor, Tensor) else (1, 1)
     if 0 in shape:
-        warnings.warn("Initializing zero-element tensors is a no-op", stacklevel=3)
+        warnings.warn("Initializing zero-element tensors is a no-op", stacklevel=4)
         return tensor
     if len(shape) < 2:
         _check_axes(tensor, 2, 32, "at least two axes, (out, in, *spatial)")

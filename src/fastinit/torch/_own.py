@@ -10,8 +10,10 @@ import fastinit
 
 from ..rules import out_in
 from ._fill import fill
+from ._traced import traced
 
 
+@traced
 def truncated_normal_(
     tensor: Tensor,
     mean: float = 0.0,
@@ -57,6 +59,7 @@ def truncated_normal_(
     return fill(tensor, fastinit.truncated_normal, arguments, seed, generator, threads)
 
 
+@traced
 def variance_scaling_(
     tensor: Tensor,
     scale: float = 1.0,
@@ -109,6 +112,7 @@ def variance_scaling_(
     return fill(tensor, fastinit.variance_scaling, {**law, **axes}, seed, generator, threads)
 
 
+@traced
 def glorot_uniform_(
     tensor: Tensor,
     *,
@@ -156,6 +160,7 @@ def glorot_uniform_(
     return fill(tensor, fastinit.glorot_uniform, axes, seed, generator, threads)
 
 
+@traced
 def glorot_normal_(
     tensor: Tensor,
     *,
@@ -203,6 +208,7 @@ def glorot_normal_(
     return fill(tensor, fastinit.glorot_normal, axes, seed, generator, threads)
 
 
+@traced
 def he_uniform_(
     tensor: Tensor,
     *,
@@ -250,6 +256,7 @@ def he_uniform_(
     return fill(tensor, fastinit.he_uniform, axes, seed, generator, threads)
 
 
+@traced
 def he_normal_(
     tensor: Tensor,
     *,
@@ -297,6 +304,7 @@ def he_normal_(
     return fill(tensor, fastinit.he_normal, axes, seed, generator, threads)
 
 
+@traced
 def lecun_uniform_(
     tensor: Tensor,
     *,
@@ -344,6 +352,7 @@ def lecun_uniform_(
     return fill(tensor, fastinit.lecun_uniform, axes, seed, generator, threads)
 
 
+@traced
 def lecun_normal_(
     tensor: Tensor,
     *,
@@ -391,6 +400,7 @@ def lecun_normal_(
     return fill(tensor, fastinit.lecun_normal, axes, seed, generator, threads)
 
 
+@traced
 def delta_orthogonal_(
     tensor: Tensor,
     gain: float = 1.0,

@@ -10,8 +10,10 @@ from fastinit import schemes
 
 from ..rules import out_in
 from ._fill import fill
+from ._traced import traced
 
 
+@traced
 def gpt2_residual_(
     tensor: Tensor,
     layers: int,
@@ -58,6 +60,7 @@ def gpt2_residual_(
     return fill(tensor, schemes.gpt2_residual, arguments, seed, generator, threads)
 
 
+@traced
 def small_init_(
     tensor: Tensor,
     dim: int,
@@ -102,6 +105,7 @@ def small_init_(
     return fill(tensor, schemes.small_init, arguments, seed, generator, threads)
 
 
+@traced
 def wang_init_(
     tensor: Tensor,
     dim: int,
@@ -149,6 +153,7 @@ def wang_init_(
     return fill(tensor, schemes.wang_init, arguments, seed, generator, threads)
 
 
+@traced
 def t5_(
     tensor: Tensor,
     head_dim: int = 1,
@@ -202,6 +207,7 @@ def t5_(
     return fill(tensor, schemes.t5, arguments, seed, generator, threads)
 
 
+@traced
 def fixup_(
     tensor: Tensor,
     branches: int,
@@ -256,6 +262,7 @@ def fixup_(
     return fill(tensor, schemes.fixup, arguments, seed, generator, threads)
 
 
+@traced
 def zero_hadamard_(
     tensor: Tensor,
     *,
@@ -298,6 +305,7 @@ def zero_hadamard_(
     return fill(tensor, initializer, arguments, seed=0)
 
 
+@traced
 def siren_(
     tensor: Tensor,
     first: bool = False,
@@ -352,6 +360,7 @@ def siren_(
     return fill(tensor, schemes.siren, arguments, seed, generator, threads)
 
 
+@traced
 def mup_(
     tensor: Tensor,
     base_shape: Any,

@@ -180,7 +180,7 @@ def _is_meta(mode: _Mode, tensor: Tensor) -> bool:
     are called, only what they call; and to replace them would miss every name under which they have been imported.
     """
     caller = sys._getframe(2)
-    function: _Call | None = _WHOLE.get(caller.f_code)
+    function = _WHOLE.get(caller.f_code)
     if function is not None:
         arguments = caller.f_locals
         with suppress(_Refused, TypeError, ValueError, RuntimeError):  # then the function goes on, draw by draw
@@ -287,12 +287,15 @@ _OTHERS = frozenset(
 
 _ARGUMENTS = ("mean", "std", "a", "b", "gain", "sparsity", "generator")
 # Of the other functions of torch.nn.init every tensor is one call of normal_ or uniform_.
-_WHOLE = {
+_WHOLE: dict[Any, _Call] = {
     getattr(nn.init, name).__code__: function
-    for name, function in {
-        "_no_grad_trunc_normal_": _drop_in.trunc_normal_,
-        "orthogonal_": _drop_in.orthogonal_,
-        "sparse_": _drop_in.sparse_,
-    }.items()
+    for name, function in cast(
+        dict[str, _Call],
+        {
+            "_no_grad_trunc_normal_": _drop_in.trunc_normal_,
+            "orthogonal_": _drop_in.orthogonal_,
+            "sparse_": _drop_in.sparse_,
+        },
+    ).items()
     if hasattr(nn.init, name)
 }
