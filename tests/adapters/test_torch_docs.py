@@ -32,6 +32,15 @@ def test_everything_public_is_documented_by_an_example() -> None:
         assert ">>> " in getattr(init, name).__doc__, name
 
 
+def test_the_page_that_shows_what_an_initialization_does() -> None:
+    path = ROOT / "docs/guide/see-it-in-torch.md"
+    if not path.exists():
+        pytest.skip("the docs are not here")
+    failed, tried = doctest.testfile(str(path), module_relative=False)
+    assert tried >= 20
+    assert failed == 0
+
+
 def test_the_page_for_those_who_come_from_pytorch() -> None:
     path = ROOT / "docs/guide/coming-from-pytorch.md"
     if not path.exists():

@@ -59,7 +59,7 @@ def draw(reports: Mapping[str, Any], band: tuple[float, float], target: Any, tit
     smallest, largest = band
     signal_band = [(smallest * first.input_spread, largest * first.input_spread) for _ in first.layers]
     # The band of the gradient is one of its norm, which reaches the RMS by way of the layer's width.
-    ratios = [math.sqrt(first.layers[-1].outputs / layer.outputs) for layer in first.layers]
+    ratios = [_width_ratio(first.layers[-1], layer) for layer in first.layers]
     gradient_band = [(smallest * ratio, largest * ratio) for ratio in ratios]
     _panel(axes[0], {n: [r.spread for r in v.layers] for n, v in reports.items()}, signal_band)
     _panel(axes[1], {n: [r.gradient_rms for r in v.layers] for n, v in reports.items()}, gradient_band)
@@ -83,6 +83,13 @@ def draw(reports: Mapping[str, Any], band: tuple[float, float], target: Any, tit
         entries = _legend(axes)
         axes[0].legend(entries.values(), entries, frameon=False)
     return figure
+
+
+def _width_ratio(last: Any, layer: Any) -> float:
+    """The RMS of a gradient at a layer whose norm is that at the output."""
+    if layer.name is not None and 0.0 < layer.gradient_norm < math.inf and 0.0 < layer.gradient_rms < math.inf:
+        return float(layer.gradient_rms / layer.gradient_norm)  # a module's outputs have more axes than one
+    return math.sqrt(last.outputs / layer.outputs)
 
 
 def _legend(axes: Any) -> dict[str, Any]:

@@ -62,6 +62,8 @@ class LayerReport:
     condition : float or None
         Condition number of the weight, if it was asked for.
     verdict : {"symmetric", "exploding", "saturated", "vanishing", "healthy"}
+    name : str or None
+        Of a layer that has one: in a module of another framework.
     """
 
     layer: int
@@ -79,6 +81,7 @@ class LayerReport:
     gradient_norm: float
     condition: float | None
     verdict: Verdict
+    name: str | None = None
 
 
 def judge(spread: float, gradient_norm: float, saturated: float, symmetric: float) -> Verdict:
@@ -120,6 +123,10 @@ class Report:
         self.input_spread = input_spread
 
     @property
+    def _is_named(self) -> bool:
+        return any(layer.name is not None for layer in self.layers)
+
+    @property
     def verdict(self) -> Verdict:
         """The commonest verdict on an unhealthy layer, the worst of equally common ones, or "healthy"."""
         counts = Counter(layer.verdict for layer in self.layers)
@@ -127,7 +134,7 @@ class Report:
         return max(counts, key=lambda name: (counts[name], -VERDICTS.index(name)), default="healthy")
 
     def to_dict(self) -> dict[str, list[Any]]:
-        """The columns by name, one entry a layer, as a data frame takes them.
+        """The columns by name, one entry a layer, as a data frame takes them; without names if no layer has one.
 
         Examples
         --------
@@ -135,7 +142,10 @@ class Report:
         >>> fastinit.propagate([64, 32, 8]).to_dict()["outputs"]
         [32, 8]
         """
-        return {field.name: [getattr(layer, field.name) for layer in self.layers] for field in fields(LayerReport)}
+        columns = {field.name: [getattr(layer, field.name) for layer in self.layers] for field in fields(LayerReport)}
+        if not self._is_named:
+            del columns["name"]
+        return columns
 
     def plot(self, target: str | os.PathLike[str] | Sequence[Axes]) -> Figure:
         """Draw the spread and the gradient by layer, with matplotlib (``pip install 'fastinit[plot]'``).
@@ -157,21 +167,25 @@ class Report:
         ValueError
             If the file's folder does not exist, or matplotlib does not know its ending.
         """
-        return draw({self.layers[0].activation: self}, HEALTHY, target)
+        label = "this module" if self._is_named else self.layers[0].activation
+        return draw({label: self}, HEALTHY, target)
 
     def __str__(self) -> str:
         head = ["layer", "units", "activation", "mean", "std", "rms", "spread", "dead", "saturated", "symmetric"]
         conditioned = self.layers[0].condition is not None
-        rows = [[*head, "gradient", *(["condition"] if conditioned else []), " verdict"]]
+        tail = [" verdict", *([" name"] if self._is_named else [])]
+        rows = [[*head, "gradient", *(["condition"] if conditioned else []), *tail]]
         for r in self.layers:
             sizes = [number(value) for value in (r.mean, r.std, r.rms, r.spread)]
             shares = [f"{value:.0%}" for value in (r.dead, r.saturated, r.symmetric)]
             condition = [] if r.condition is None else [number(r.condition)]
             gradient = [number(r.gradient_rms), *condition]
-            rows.append([str(r.layer), str(r.outputs), r.activation, *sizes, *shares, *gradient, f" {r.verdict}"])
-        width = max(len(row[-1]) for row in rows)
-        for row in rows:
-            row[-1] = row[-1].ljust(width)
+            tail = [f" {r.verdict}", *([f" {r.name or ''}"] if self._is_named else [])]
+            rows.append([str(r.layer), str(r.outputs), r.activation, *sizes, *shares, *gradient, *tail])
+        for column in range(-len(tail), 0):  # words begin at the left
+            width = max(len(row[column]) for row in rows)
+            for row in rows:
+                row[column] = row[column].ljust(width)
         return f"{table(rows)}\n\n{self.verdict}\n\n{_LEGEND}"
 
     def __repr__(self) -> str:

@@ -61,6 +61,7 @@ from ._drop_in import (
     xavier_uniform_,
     zeros_,
 )
+from ._lsuv import Scaled, lsuv_
 from ._module import by_module, init_
 from ._own import (
     delta_orthogonal_,
@@ -73,6 +74,7 @@ from ._own import (
     truncated_normal_,
     variance_scaling_,
 )
+from ._propagate import propagate
 from ._schemes import (
     fixup_,
     gpt2_residual_,
@@ -87,6 +89,7 @@ from ._takeover import Takeover, takeover
 from ._tensor import array
 
 __all__ = [
+    "Scaled",
     "Takeover",
     "array",
     "by_module",
@@ -112,12 +115,14 @@ __all__ = [
     "kaiming_uniform_",
     "lecun_normal_",
     "lecun_uniform_",
+    "lsuv_",
     "mup_",
     "normal",
     "normal_",
     "ones_",
     "orthogonal",
     "orthogonal_",
+    "propagate",
     "siren_",
     "small_init_",
     "sparse",
