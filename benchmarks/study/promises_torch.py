@@ -97,6 +97,13 @@ def gpt2_from_meta() -> GPT2:
     return model
 
 
+def gpt2_taken_over() -> GPT2:
+    with init.takeover(seed=0, threads=1) as taken:
+        model = GPT2()
+    assert not taken.left
+    return model
+
+
 def refill(model: GPT2, fill: Callable[[Any], Any]) -> Job:
     weights = [parameter for parameter in model.parameters() if parameter.ndim == 2]
     return lambda: [fill(weight) for weight in weights]
@@ -107,6 +114,7 @@ def rows() -> list[tuple[str, float, float, float]]:
     model = gpt2_from_meta()
     assert abs(model.wte.weight.std().item() / 0.02 - 1) < 0.01
     found = [("GPT-2 small: meta, to_empty, init_ / torch's constructor", 4.0, *medians(gpt2_from_meta, GPT2, 7))]
+    found.append(("GPT-2 small: torch's constructor under takeover() / alone", 4.0, *medians(gpt2_taken_over, GPT2, 7)))
     pairs: list[tuple[str, float, Job, Job, int, int]] = [
         (
             "refill GPT-2 small, normal",
