@@ -283,7 +283,11 @@ X = np.array([[-1.0, 2.0, 3.0], [0.5, -4.0, 1.0]], np.float32)
         ((X.astype(np.float16), "relu"), TypeError, "`x` must be a NumPy array of float32 or float64"),
         ((X.astype(object), "relu"), TypeError, "`x` must be a NumPy array of float32 or float64"),
         ((X.astype(">f4"), "relu"), TypeError, "`x` must be a NumPy array of float32 or float64"),
-        ((X, "swish"), ValueError, "an activation must be one of linear, relu, .*log_softmax. Did you mean 'silu'. Received: 'swish'"),
+        (
+            (X, "swish"),
+            ValueError,
+            "an activation must be one of linear, relu, .*log_softmax. Did you mean 'silu'. Received: 'swish'",
+        ),
         ((X, 3), TypeError, r"an activation must be a name or a \(name, parameter\) pair. Received: 3"),
         ((X, ("relu",)), TypeError, r"an activation must be a name or a \(name, parameter\) pair"),
         ((X, (3, 1.0)), TypeError, r"an activation must be a name or a \(name, parameter\) pair"),

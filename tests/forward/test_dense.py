@@ -713,7 +713,12 @@ ERRORS: list[tuple[dict[str, Any], type, str]] = [
             TypeError,
             f"`x` must be a NumPy array of float32 or float64. Received: dtype {np.dtype(dtype)!r}",
         )
-        for dtype in ("i4", "i8", "u1", "?", "f2", "c8", "O", ">f4", "longdouble")
+        for dtype in ("i4", "i8", "u1", "?", "f2", "c8", "O", "longdouble")
+    ),
+    (
+        {"x": np.ones((2, 3), ">f4")},
+        TypeError,
+        "`x` must be a NumPy array of float32 or float64 in native byte order. Received: dtype dtype('>f4')",
     ),
     ({"x": np.float32(3)}, TypeError, "`x` must be a NumPy array of float32 or float64. Received: float32"),
     (

@@ -127,12 +127,12 @@ def test_a_call_in_another_thread_goes_on() -> None:
     code = (
         "draw = lambda n: f.truncated_normal(30_000_000, 0.0, 1.0, 5.0, 8.0, seed=0, threads=n).tobytes()\n"
         "expected, found = draw(1), []\n"
-        "thread = threading.Thread(target=lambda: found.append(draw(2)))\n"
-        "thread.start()\n"
+        "done = threading.Event()  # a join that a signal ends takes the thread for ended\n"
+        "threading.Thread(target=lambda: (found.append(draw(2)), done.set())).start()\n"
         "signal.setitimer(signal.ITIMER_REAL, 0.1)\n"
-        "try:\n    thread.join()\n"
+        "try:\n    done.wait()\n"
         "except Stop:\n    print('served')\n"
-        "thread.join()\n"
+        "done.wait()\n"
         "print(found == [expected])\n"
     )
     assert python(code) == ["served", "True"]
