@@ -11,11 +11,11 @@ import pytest
 
 torch = pytest.importorskip("torch", reason="PyTorch is not installed")
 
-from torch import nn  # noqa: E402
-from torch.nn import functional  # noqa: E402
+from torch import nn
+from torch.nn import functional
 
-import fastinit  # noqa: E402
-import fastinit.torch as init  # noqa: E402
+import fastinit
+import fastinit.torch as init
 
 WIDTHS = [40, 30, 30, 8]
 ACTIVATIONS: dict[Any, Any] = {

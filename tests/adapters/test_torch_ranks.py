@@ -12,7 +12,7 @@ import pytest
 torch = pytest.importorskip("torch", reason="PyTorch is not installed")
 pytest.importorskip("torch.distributed.tensor", reason="this PyTorch has no DTensor")
 
-from support.ranks import environment, run_ranks  # noqa: E402
+from support.ranks import environment, run_ranks
 
 PROGRAM = Path(__file__).with_name("ranks_of_torch.py")
 NAMES = [

@@ -13,14 +13,14 @@ import pytest
 
 torch = pytest.importorskip("torch", reason="PyTorch is not installed")
 
-from torch import nn  # noqa: E402
-from torch.nn import init as torch_init  # noqa: E402
-from torch.nn.init import orthogonal_ as imported_orthogonal_  # noqa: E402
-from torch.nn.init import trunc_normal_ as imported_trunc_normal_  # noqa: E402
-from torch.overrides import TorchFunctionMode, _get_current_function_mode_stack  # noqa: E402
+from torch import nn
+from torch.nn import init as torch_init
+from torch.nn.init import orthogonal_ as imported_orthogonal_
+from torch.nn.init import trunc_normal_ as imported_trunc_normal_
+from torch.overrides import TorchFunctionMode, _get_current_function_mode_stack
 
-import fastinit  # noqa: E402
-import fastinit.torch as init  # noqa: E402
+import fastinit
+import fastinit.torch as init
 
 KEY = fastinit.Key(7)
 

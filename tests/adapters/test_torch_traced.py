@@ -12,12 +12,12 @@ import pytest
 
 torch = pytest.importorskip("torch", reason="PyTorch is not installed")
 
-from torch._subclasses.fake_tensor import FakeTensorMode  # noqa: E402
-from torch.fx.experimental.proxy_tensor import make_fx  # noqa: E402
+from torch._subclasses.fake_tensor import FakeTensorMode
+from torch.fx.experimental.proxy_tensor import make_fx
 
-import fastinit  # noqa: E402
-import fastinit.torch as init  # noqa: E402
-from fastinit.torch._traced import _FUNCTIONS  # noqa: E402
+import fastinit
+import fastinit.torch as init
+from fastinit.torch._traced import _FUNCTIONS
 
 KEY = fastinit.Key(3).child("weight")
 

@@ -16,7 +16,7 @@ from torch.overrides import TorchFunctionMode
 from ..keys import Key
 from ..propagation import LayerReport, Report
 from ..propagation._report import judge
-from ..propagation._slopes import saturated_share, slope
+from ..propagation._traits import saturated_share, slope
 from ._drop_in import normal_
 from ._seed import key_of
 

@@ -20,7 +20,7 @@ from ..keys import Key
 from . import _drop_in
 from ._fill import USUAL
 from ._seed import key_of
-from ._tensor import is_abstract, is_direct, view
+from ._tensor import REAL, is_abstract, is_direct, view
 
 _Call = Callable[..., Any]
 
@@ -165,7 +165,7 @@ class _Mode(TorchFunctionMode):
         if generator is not None or is_abstract(tensor):
             raise _Refused
         key = self._key.child(self.taken.drawn)
-        if type(tensor) in USUAL and is_direct(tensor):
+        if type(tensor) in USUAL and tensor.dtype in REAL and is_direct(tensor):
             prefer_huge_pages(view(tensor))  # mostly of a new parameter
         with torch.no_grad():
             initializer(tensor, *args, seed=key, threads=self._threads, **kwargs)

@@ -62,7 +62,7 @@ def _(tensor: Tensor, function: str, arguments: str, seed: list[int]) -> None:
     return None
 
 
-@torch.compiler.assume_constant_result  # type: ignore[untyped-decorator]
+@torch.compiler.assume_constant_result
 def _text(args: tuple[Any, ...], names: tuple[str, ...], values: tuple[Any, ...]) -> str:
     kwargs = dict(zip(names, values, strict=True))
     if kwargs.get("generator", 0) is None:
