@@ -269,6 +269,8 @@ def _slice_end(end: Any, default: int, size: int, part: slice) -> int:
 
 
 def check_threads(threads: Any) -> int:
+    if type(threads) is int and 0 < threads < _MOST_THREADS:  # as most are
+        return threads
     if not is_int(threads):
         raise TypeError(f"`threads` must be None or an int. Received: threads={brief(threads)}")
     if threads < 1:

@@ -24,8 +24,11 @@ __version__: str = _kernels.VERSION
 
 # Work of fewer bytes, or of fewer multiplications in an orthogonal matrix, is done by one thread: a second one comes
 # too late. What csrc/fastinit.h calls FI_THREADED_WORK is the same for products.
+# Nothing of fewer bytes than ALONE_BYTES has as many of either, and need not ask the system for its threads, which
+# takes as long as a small matrix.
 THREADED_BYTES = _kernels.THREADED_BYTES
 THREADED_PRODUCTS = 1 << 22
+ALONE_BYTES = 1 << 16
 
 # Sets without a fused multiply-add, or that do one value at a time.
 _SLOW = ("scalar", "sse42")

@@ -34,7 +34,7 @@ from .._arguments import (
 )
 from .._memory import ALIGNED_FROM, HUGE_FROM_IN_A_MODEL, new_array
 from ..keys import Seed, key_and_stream
-from ..runtime import THREADED_BYTES, thread_limit
+from ..runtime import ALONE_BYTES, THREADED_BYTES, thread_limit
 from ._checks import unknown_name
 
 P = ParamSpec("P")
@@ -148,7 +148,7 @@ def fulfil(request: Drawn | Made, seed: Any) -> Array:
         _kernels.fill(request.law, memory, key, stream, target.shape, target.block, threads)
         return array
     key, stream = (0, 0) if type(request) is Fixed else key_and_stream(seed)
-    threads = 1 if target.nbytes < ALIGNED_FROM else target.threads or thread_limit()
+    threads = 1 if target.nbytes < ALONE_BYTES else target.threads or thread_limit()
     if out is None:
         return request.make(key, stream, threads)
     work = Work()
