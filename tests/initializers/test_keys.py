@@ -65,6 +65,20 @@ def test_repr_is_readable_and_evaluates_to_the_key() -> None:
     assert repr(Key.from_words(255, 1)) == "Key.from_words(0x00000000000000ff, 0x0000000000000001)"
 
 
+@pytest.mark.parametrize(
+    "old",
+    [
+        b"\x80\x02c__builtin__\ngetattr\nq\x00cfastinit.keys\nKey\nq\x01X\n\x00\x00\x00from_wordsq\x02\x86q\x03Rq\x04"
+        b"\x8a\x0813\xceYC\xe7\xa2\x12\x8a\x08'\x88\x16^dH:\x11\x86q\x05Rq\x06.",
+        b"\x80\x04\x95Y\x00\x00\x00\x00\x00\x00\x00\x8c\x08builtins\x94\x8c\x07getattr\x94\x93\x94\x8c\rfastinit.keys\x94"
+        b"\x8c\x03Key\x94\x93\x94\x8c\nfrom_words\x94\x86\x94R\x94\x8a\x0813\xceYC\xe7\xa2\x12\x8a\x08'\x88\x16^dH:"
+        b"\x11\x86\x94R\x94.",
+    ],
+)
+def test_pickles_of_version_0_1_load(old: bytes) -> None:
+    assert pickle.loads(old) == Key(5).child("a")
+
+
 @given(WORDS, WORDS)
 def test_repr_pickle_and_copies_keep_the_value(a: int, b: int) -> None:
     key = Key.from_words(a, b)
