@@ -109,10 +109,12 @@ def test_everything_public_is_exported_and_documented() -> None:
 
 
 def test_every_name_of_version_0_1_is_still_here() -> None:
-    names = """MLP Key __version__ activate available_isas constant delta_orthogonal dense dirac fans gain get glorot_normal
+    names = """
+        MLP Key __version__ activate available_isas constant delta_orthogonal dense dirac fans gain get glorot_normal
         glorot_uniform he_normal he_uniform identity info initialize isa kaiming_normal kaiming_uniform lecun_normal
         lecun_uniform lsuv normal ones orthogonal propagate schemes sparse truncated_normal uniform variance_scaling
-        xavier_normal xavier_uniform zeros"""
+        xavier_normal xavier_uniform zeros
+    """
     assert set(names.split()) <= set(fastinit.__all__)
     assert all(hasattr(fastinit, name) for name in fastinit.__all__)
 
