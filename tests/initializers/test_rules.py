@@ -137,7 +137,7 @@ def drawing_names() -> dict[str, dict[str, Any]]:
         "sparse": {"sparsity": 0.5},
         "wang_init": {"dim": 8, "layers": 12},
     }
-    names = set(initializers.__all__) - {"Entry", "fans", "get", "initialize"}
+    names = set(initializers.__all__) - {"fans", "get", "initialize"}
     names |= {n for n in schemes.__all__ if "common" in inspect.signature(getattr(schemes, n)).parameters}
     return {name: needed.get(name, {}) for name in sorted(names)}
 

@@ -33,7 +33,8 @@ is converted (`constant`), a masked element is refused.
 from ._constant import constant, dirac, identity, ones, zeros
 from ._fans import fans
 from ._lookup import get
-from ._models import Entry, initialize
+from ._models import Entry as Entry  # for annotations, and no initializer: not in __all__
+from ._models import initialize
 from ._orthogonal import delta_orthogonal, orthogonal
 from ._random import normal, truncated_normal, uniform
 from ._scaled import (
@@ -52,7 +53,6 @@ from ._scaled import (
 from ._sparse import sparse
 
 __all__ = [
-    "Entry",
     "constant",
     "delta_orthogonal",
     "dirac",
