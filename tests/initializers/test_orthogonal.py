@@ -27,8 +27,9 @@ ALL = slice(None)
 
 def worst(q: np.ndarray) -> tuple[float, float]:
     """max |Q*Q - I| and its Frobenius norm, in units of the dtype's epsilon; of a wide matrix QQ*."""
-    # In more digits than q has, so that the product's own errors do not count.
-    single = q.real.dtype.itemsize < 8
+    # In more digits than q has, so that the product's own errors do not count; but NumPy's product of long doubles is
+    # a plain loop, which large matrices would wait for.
+    single = q.real.dtype.itemsize < 8 or q.size > 1 << 17
     reals, pairs = (np.float64, np.complex128) if single else (np.longdouble, np.clongdouble)
     wide = q.astype(pairs if np.iscomplexobj(q) else reals)
     if q.shape[0] < q.shape[1]:
