@@ -176,7 +176,7 @@ static uint64_t hash_of_orthogonal(const fi_law *law)
         scanf("%" SCNd64 " %d %d %lf", &job.first_matrix, &job.complex_numbers, &transposed, &job.gain) != 4)
         fail("an orthogonal matrix that is none", "");
     job.last_row = job.rows;
-    job.dtype = plan->dtype;
+    job.dtype = law->dtype;
     const int64_t columns = job.last_column - job.first_column;
     const size_t itemsize = fi_itemsize(law->dtype);
     const size_t bytes = (size_t)(job.rows * columns) * itemsize * (job.complex_numbers ? 2 : 1);
