@@ -52,6 +52,7 @@ def same():
     values += [f.orthogonal((130, 130), seed=3, threads=n).tobytes() for n in (1, 2)]
     assert values[0] == values[1] and values[2] == values[3]
 signal.signal(signal.SIGALRM, stop)
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background jobs are born deaf to it
 """
 
 
