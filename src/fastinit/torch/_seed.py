@@ -30,11 +30,13 @@ def key_of(seed: Any, generator: Any = None) -> Any:
 
 
 class _Word(threading.local):
-    """Memory for a word, each thread's own: new memory for each would take longer than the word."""
+    """Memory for a word, each thread's own, and its bits as Python sees them: new memory for each word, or asking the
+    tensor for its value, would take as long as drawing it."""
 
     def __init__(self) -> None:
         with torch.inference_mode(False):
             self.tensor = torch.zeros((), dtype=torch.int64, device="cpu")
+        self.bits = memoryview(self.tensor.numpy().reshape(1).view("u8"))
 
 
 _WORD = _Word()
@@ -42,6 +44,9 @@ _WORD = _Word()
 
 def drawn_from(generator: torch.Generator) -> int:
     """One word of 64 bits, which is how far the generator advances."""
-    word = _WORD.tensor if generator.device.type == "cpu" else _WORD.tensor.to(generator.device)
     # From the least integer to no end: all 64 bits are random.
-    return int(word.random_(-(2**63), None, generator=generator).item()) & _MASK
+    if generator.device.type == "cpu":
+        _WORD.tensor.random_(-(2**63), None, generator=generator)
+        return _WORD.bits[0]
+    word = _WORD.tensor.to(generator.device).random_(-(2**63), None, generator=generator)
+    return int(word.item()) & _MASK
