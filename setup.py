@@ -10,6 +10,7 @@ from glob import glob
 from pathlib import Path
 
 import Cython
+import numpy
 from Cython.Build import cythonize
 from setuptools import Extension, setup
 from setuptools.command.build import build
@@ -112,6 +113,7 @@ class BuildKernels(build_ext):
             commands,
             self.compiler_version(),
             Cython.__version__,
+            numpy.__version__,
             sys.version,
             self.distribution.get_version(),
             self.include_dirs,
@@ -191,7 +193,9 @@ extension = Extension(
     "fastinit._kernels",
     sources=["src/fastinit/_kernels.pyx", *sorted(glob(f"{CSRC}/*.c")), *sorted(glob(f"{CSRC}/generated/*.c"))],
     depends=[*sorted(glob(f"{CSRC}/**/*.h", recursive=True)), f"{CSRC}/activations.def"],
-    include_dirs=[CSRC],
+    include_dirs=[CSRC, numpy.get_include()],
+    # As old as the oldest NumPy that it shall run beside; the headers are those of NumPy 2, which run beside both.
+    define_macros=[("NPY_TARGET_VERSION", "NPY_1_25_API_VERSION"), ("NPY_NO_DEPRECATED_API", "NPY_1_25_API_VERSION")],
 )
 # Cython looks at the times of its sources alone.
 generated = Path("src/fastinit/_kernels.c")

@@ -20,7 +20,7 @@ def activate(x, int kind, double parameter, out, bint of_rows, threads, bint kno
             return None
         return activate_of(&a, dtype, kind, parameter, out, threads, known_apart)
     finally:
-        PyBuffer_Release(&a.view)
+        close_array(&a)
 
 
 cdef activate_of(const opened *a, fi_dtype dtype, int kind, double parameter, out, threads, bint known_apart):
@@ -33,7 +33,7 @@ cdef activate_of(const opened *a, fi_dtype dtype, int kind, double parameter, ou
     cdef int most = 1
     cdef bint gathers
     shape.ndim = a.array.ndim
-    shape.count = a.view.len // a.array.itemsize
+    shape.count = a.size // a.array.itemsize
     for i in range(shape.ndim):
         shape.sizes[i] = a.array.shape[i]
     out = open_out(out, &shape, dtype, &o, &is_new)
@@ -42,26 +42,26 @@ cdef activate_of(const opened *a, fi_dtype dtype, int kind, double parameter, ou
     try:
         gathers = shape.count > 0 and fi_lay_out_activation(&a.array, &scattered)
         apart = is_new or known_apart or fi_apart(&o.array, &a.array)
-        if not apart and (gathers or o.view.buf != a.view.buf):
+        if not apart and (gathers or o.memory != a.memory):
             return None
         if shape.count == 0:
             return out
         columns = shape.sizes[shape.ndim - 1] if shape.ndim else 1
-        if a.view.len >= FI_THREADED_BYTES:
+        if a.size >= FI_THREADED_BYTES:
             most = thread_count(threads)
-        if a.view.len < GIL_BYTES:
+        if a.size < GIL_BYTES:
             if gathers:
-                fi_activate_scattered(dtype, <fi_activation>kind, parameter, &scattered, o.view.buf, 1)
+                fi_activate_scattered(dtype, <fi_activation>kind, parameter, &scattered, o.memory, 1)
             else:
-                fi_activate(dtype, <fi_activation>kind, parameter, a.view.buf, o.view.buf, shape.count // columns,
+                fi_activate(dtype, <fi_activation>kind, parameter, a.memory, o.memory, shape.count // columns,
                             columns, 1)
         else:
             with nogil:
                 if gathers:
-                    fi_activate_scattered(dtype, <fi_activation>kind, parameter, &scattered, o.view.buf, most)
+                    fi_activate_scattered(dtype, <fi_activation>kind, parameter, &scattered, o.memory, most)
                 else:
-                    fi_activate(dtype, <fi_activation>kind, parameter, a.view.buf, o.view.buf,
+                    fi_activate(dtype, <fi_activation>kind, parameter, a.memory, o.memory,
                                 shape.count // columns, columns, most)
     finally:
-        PyBuffer_Release(&o.view)
+        close_array(&o)
     return out

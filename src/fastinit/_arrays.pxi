@@ -3,36 +3,12 @@
 
 from cpython.buffer cimport PyBUF_FORMAT, PyBUF_STRIDES
 
-# As in fastinit._memory, which says why.
-cdef int64_t ALIGNED_FROM = 1 << 12
-
-cdef object _empty = np.empty
-cdef object _ndarray = np.ndarray
-cdef object _BYTE = np.dtype(np.uint8)
 cdef object _FLOAT32 = np.dtype(np.float32)
 cdef object _FLOAT64 = np.dtype(np.float64)
-
-# fastinit._memory, which imports this module first.
-cdef object _memory = None
-
-
-cdef object allocator():
-    global _memory
-    if _memory is None:
-        from fastinit import _memory as found
-        _memory = found
-    return _memory
 
 
 cdef inline object float_dtype(fi_dtype dtype):
     return _FLOAT32 if dtype == FI_F32 else _FLOAT64
-
-
-cdef object new_array(tuple shape, fi_dtype dtype, int64_t count):
-    """A new array of so many elements; a small one without a detour through Python."""
-    if count < ALIGNED_FROM >> (2 if dtype == FI_F32 else 3):
-        return _empty(shape, float_dtype(dtype))
-    return allocator().new_array(shape, float_dtype(dtype))
 
 
 # Workspaces that wait for their next use, so that calls find warm memory.
@@ -80,53 +56,103 @@ cdef int thread_count(threads) except -1:
 
 
 cdef struct opened:
-    Py_buffer view
     fi_array array
+    void *memory  # where it begins
+    int64_t size  # bytes
+    int64_t shape[FI_MAX_NDIM]
+    int64_t strides[FI_MAX_NDIM]
+    bint exported
+    Py_buffer view
 
 
-cdef int open_array(object value, opened *a, fi_dtype *dtype, int writable=0) except -1:
-    """1 if it is an array of the dtype, else 0, closed again; a dtype of FI_DTYPE_COUNT is set here."""
-    cdef fi_dtype found = FI_DTYPE_COUNT
-    cdef const char *format
-    if not isinstance(value, _ndarray):
-        return 0
-    try:
-        PyObject_GetBuffer(value, &a.view, PyBUF_STRIDES | PyBUF_FORMAT | writable)
-    except (ValueError, BufferError):  # a dtype that the buffer protocol does not know, or a read-only array
-        return 0
-    format = a.view.format
-    if format[0] == c"=":  # misaligned
-        format += 1
-    if format[0] != 0 and format[1] == 0:
-        found = FI_F32 if format[0] == c"f" else FI_F64 if format[0] == c"d" else FI_DTYPE_COUNT
+cdef int open_array(object value, opened *a, fi_dtype *dtype, bint writable=False) except -1:
+    """1 if it is an array of the dtype, else 0, closed again; a dtype of FI_DTYPE_COUNT is set here.
+
+    The caller holds the array. Its shape and strides are copied, because Python may change them while it lives.
+    """
+    cdef fi_dtype found
+    a.exported = False
+    if PyArray_CheckExact(value):
+        found = open_plain(<PyArrayObject *>value, a)
+        if writable and not is_writable(<PyArrayObject *>value):
+            return 0
+    else:
+        found = open_buffer(value, a, writable)
     if dtype[0] == FI_DTYPE_COUNT:
         dtype[0] = found
-    if found == FI_DTYPE_COUNT or found != dtype[0] or a.view.ndim > FI_MAX_NDIM:
-        PyBuffer_Release(&a.view)
+    if found == FI_DTYPE_COUNT or found != dtype[0]:
+        close_array(a)
         return 0
-    a.array.data = a.view.buf
-    a.array.itemsize = a.view.itemsize
-    a.array.ndim = a.view.ndim
-    a.array.shape = <int64_t *>a.view.shape
-    a.array.strides = <int64_t *>a.view.strides
     return 1
 
 
-cdef tuple tuple_of(const fi_shape *shape):
-    if shape.ndim == 2:
-        return (shape.sizes[0], shape.sizes[1])
-    return tuple([shape.sizes[i] for i in range(shape.ndim)])
+cdef inline bint is_writable(PyArrayObject *value) except -1:
+    if not PyArray_FLAGS(value) & NPY_ARRAY_WRITEABLE:
+        return False
+    PyArray_FailUnlessWriteable(value, b"`out`")  # NumPy warns of memory that many elements may share
+    return True
+
+
+cdef inline void close_array(opened *a) noexcept:
+    if a.exported:
+        PyBuffer_Release(&a.view)
+
+
+cdef fi_dtype open_plain(PyArrayObject *value, opened *a) noexcept:
+    """Describe an array that is no subclass's; FI_DTYPE_COUNT if the kernels cannot take it."""
+    cdef int number = PyArray_TYPE(value)
+    cdef fi_dtype found = FI_F32 if number == NPY_FLOAT else FI_F64 if number == NPY_DOUBLE else FI_DTYPE_COUNT
+    if found == FI_DTYPE_COUNT or PyArray_NDIM(value) > FI_MAX_NDIM or not PyArray_ISNOTSWAPPED(value):
+        return FI_DTYPE_COUNT
+    describe_array(a, PyArray_DATA(value), 4 if found == FI_F32 else 8, PyArray_NDIM(value), PyArray_DIMS(value),
+                   PyArray_STRIDES(value))
+    return found
+
+
+cdef fi_dtype open_buffer(object value, opened *a, bint writable) except *:
+    """The same for a subclass, which may have its own idea of its memory, by the buffer protocol."""
+    cdef const char *format
+    if not PyArray_Check(value):
+        return FI_DTYPE_COUNT
+    try:
+        PyObject_GetBuffer(value, &a.view, PyBUF_STRIDES | PyBUF_FORMAT | (PyBUF_WRITABLE if writable else 0))
+    except (ValueError, BufferError):  # a dtype that the buffer protocol does not know, or a read-only array
+        return FI_DTYPE_COUNT
+    a.exported = True
+    format = a.view.format
+    if format[0] == c"=":  # misaligned
+        format += 1
+    if format[0] == 0 or format[1] != 0 or a.view.ndim > FI_MAX_NDIM:
+        return FI_DTYPE_COUNT
+    describe_array(a, a.view.buf, a.view.itemsize, a.view.ndim, a.view.shape, a.view.strides)
+    return FI_F32 if format[0] == c"f" else FI_F64 if format[0] == c"d" else FI_DTYPE_COUNT
+
+
+cdef inline void describe_array(opened *a, void *data, int64_t itemsize, int ndim, const Py_ssize_t *shape,
+                                const Py_ssize_t *strides) noexcept:
+    cdef int i
+    a.array.data = a.memory = data
+    a.array.itemsize = a.size = itemsize
+    a.array.ndim = ndim
+    for i in range(ndim):
+        a.shape[i] = shape[i]
+        a.strides[i] = strides[i]
+        a.size *= shape[i]
+    a.array.shape = a.shape
+    a.array.strides = a.strides
 
 
 cdef object open_out(object out, const fi_shape *shape, fi_dtype dtype, opened *o, bint *new):
     """`out`, or a new array, opened; None, closed again, if it is not C-contiguous, aligned and of this shape."""
+    cdef int64_t itemsize
     new[0] = out is None
     if new[0]:
-        out = new_array(tuple_of(shape), dtype, shape.count)
-    if not open_array(out, o, &dtype, PyBUF_WRITABLE):
+        itemsize = 4 if dtype == FI_F32 else 8
+        out = new_array(shape.ndim, shape.sizes, float_dtype(dtype), min(shape.count, MOST_BYTES // itemsize) * itemsize)
+    if not open_array(out, o, &dtype, True):
         return None
     # A subclass may tell another shape than its memory has.
     if not new[0] and not (fi_has_shape(&o.array, shape) and fi_contiguous(&o.array) and fi_aligned(&o.array)):
-        PyBuffer_Release(&o.view)
+        close_array(o)
         return None
     return out

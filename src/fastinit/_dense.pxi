@@ -25,11 +25,11 @@ def dense(x, weight, bias, int kind, double parameter, out, bint transpose_weigh
                         transpose_weight, threads, known_apart)
     finally:
         if open_count > 0:
-            PyBuffer_Release(&a.view)
+            close_array(&a)
         if open_count > 1:
-            PyBuffer_Release(&w.view)
+            close_array(&w)
         if open_count > 2:
-            PyBuffer_Release(&b.view)
+            close_array(&b)
 
 
 cdef dense_of(const fi_array *x, const fi_array *weight, const fi_array *bias, fi_dtype dtype, int kind,
@@ -54,7 +54,7 @@ cdef dense_of(const fi_array *x, const fi_array *weight, const fi_array *bias, f
             return None
         if shape.count == 0:
             return out
-        job.out = o.view.buf
+        job.out = o.memory
         fi_plan_dense(&job, 1, &plan)
         if plan.work >= FI_THREADED_WORK:
             fi_plan_dense(&job, thread_count(threads), &plan)
@@ -68,5 +68,5 @@ cdef dense_of(const fi_array *x, const fi_array *weight, const fi_array *bias, f
         if memory is not None:
             give_workspace(memory)
     finally:
-        PyBuffer_Release(&o.view)
+        close_array(&o)
     return out

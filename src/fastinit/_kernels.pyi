@@ -1,6 +1,7 @@
 from collections.abc import Callable
 from typing import Any, final
 
+import numpy as np
 from numpy.typing import NDArray
 
 VERSION: str
@@ -38,11 +39,35 @@ def fill(
     block: tuple[tuple[int, int], ...] | None = None,
     threads: int = 1,
 ) -> None: ...
-def fulfil(
-    fills: list[tuple[Law, Any, int, int, tuple[int, ...], tuple[tuple[int, int], ...] | None]],
-    copies: list[tuple[Any, Any]],
-    threads: int,
-) -> None: ...
+
+@final
+class Task:
+    def __init__(
+        self,
+        law: Law | None,
+        element: bytes | None,
+        dtype: np.dtype[Any],
+        shape: tuple[int, ...],
+        block: tuple[tuple[int, int], ...] | None,
+        threads: int | None,
+    ) -> None: ...
+    def fulfil(
+        self,
+        out: NDArray[Any] | None,
+        seed: Any,
+        stream_of: Callable[[Any], tuple[int, int]],
+        thread_limit: Callable[[], int],
+    ) -> NDArray[Any]: ...
+
+def at_once(
+    known: dict[Any, Any],
+    arguments: tuple[Any, ...],
+    options: dict[str, Any],
+    stream_of: Callable[[Any], tuple[int, int]],
+    thread_limit: Callable[[], int],
+) -> NDArray[Any] | None: ...
+def fulfil(fills: list[tuple[Task, Any, int, int]], copies: list[tuple[Any, Any]], threads: int) -> None: ...
+def aligned(shape: tuple[int, ...], dtype: np.dtype[Any], size: int, zeros: bool = False) -> NDArray[Any]: ...
 def scaled_spread(scale: float, fans: float, fan: int, kind: int) -> float: ...
 def call_key(arguments: tuple[Any, ...], options: dict[str, Any]) -> tuple[Any, ...] | None: ...
 def address(memory: Any) -> int: ...

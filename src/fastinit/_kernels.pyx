@@ -1,7 +1,7 @@
 """The compiled face of fastinit: it guards memory, makes one C call and decides nothing else."""
 
 from cpython.buffer cimport PyBUF_C_CONTIGUOUS, PyBUF_SIMPLE, PyBUF_WRITABLE, PyBuffer_Release, PyObject_GetBuffer
-from cpython.exc cimport PyErr_SetString
+from cpython.exc cimport PyErr_Clear, PyErr_Occurred, PyErr_SetString
 from cpython.mem cimport PyMem_Calloc, PyMem_Free, PyMem_RawFree, PyMem_RawMalloc
 from libc.math cimport isnan
 from libc.string cimport memcpy, memmove
@@ -13,6 +13,8 @@ import numpy as np
 import os
 import threading
 
+
+include "_numpy.pxi"
 
 VERSION = FASTINIT_VERSION.decode()
 
@@ -100,41 +102,6 @@ def address(memory not None):
     return found
 
 
-cdef object _dtype_class = np.dtype
-
-
-def call_key(tuple arguments not None, dict options not None):
-    """A key that calls of the same meaning share; None if an argument's equality does not tell that.
-
-    A bool equals an int and an array may equal anything, so only None, numbers, strings and dtypes of exactly these
-    types count, and tuples of ints. Where the floats are is part of the key: 2.0 equals 2, and is no axis.
-    """
-    cdef uint64_t floats = 0, bit = 1
-    cdef object items = tuple(options.items()) if options else ()
-    for value in arguments:
-        if type(value) is float:
-            floats |= bit
-        elif not is_plain(value):
-            return None
-        bit <<= 1
-    for _, value in items:
-        if type(value) is float:
-            floats |= bit
-        elif not is_plain(value):
-            return None
-        bit <<= 1
-    return (arguments, items, floats)
-
-
-cdef bint is_plain(value):
-    if type(value) is tuple:
-        for n in <tuple>value:
-            if type(n) is not int:
-                return False
-        return True
-    return value is None or type(value) in (int, str, type) or isinstance(value, _dtype_class)
-
-
 # ---- signals ----
 
 # Python serves signals in its main thread alone, between its own instructions; a long call asks for it.
@@ -178,16 +145,12 @@ cdef double GIL_WORK = 1e6
 cdef double GIL_PRODUCTS = 1 << 17
 
 
-cdef Py_ssize_t describe(fi_job *job, Law law, uint64_t key, uint64_t stream, tuple shape, tuple block) except -1:
-    """Write all but the output into a job; return the output's bytes."""
+cdef Py_ssize_t describe_block(fi_job *job, tuple shape, tuple block) except -1:
+    """Write shape and block into a job; return the number of the block's elements."""
     cdef Py_ssize_t count = 1
     cdef int i
     if len(shape) > FI_MAX_NDIM:
         raise ValueError(f"a tensor has at most {FI_MAX_NDIM} axes. Received: {len(shape)}")
-    job.law = &law.c
-    job.source.key = key
-    job.source.stream = stream
-    job.source.words = NULL
     job.ndim = <int>len(shape)
     for i in range(job.ndim):
         job.shape[i] = shape[i]
@@ -199,7 +162,16 @@ cdef Py_ssize_t describe(fi_job *job, Law law, uint64_t key, uint64_t stream, tu
         if not 0 <= job.start[i] <= job.stop[i] <= job.shape[i]:
             raise ValueError(f"axis {i} of size {job.shape[i]} has no block [{job.start[i]}, {job.stop[i]})")
         count *= job.stop[i] - job.start[i]
-    return count * <Py_ssize_t>fi_itemsize(law.c.dtype)
+    return count
+
+
+cdef Py_ssize_t describe(fi_job *job, Law law, uint64_t key, uint64_t stream, tuple shape, tuple block) except -1:
+    """Write all but the output into a job; return the output's bytes."""
+    job.law = &law.c
+    job.source.key = key
+    job.source.stream = stream
+    job.source.words = NULL
+    return describe_block(job, shape, block) * <Py_ssize_t>fi_itemsize(law.c.dtype)
 
 
 def fill(Law law not None, out, uint64_t key, uint64_t stream, tuple shape not None, tuple block=None, int threads=1):
@@ -224,46 +196,50 @@ def fill(Law law not None, out, uint64_t key, uint64_t stream, tuple shape not N
         PyBuffer_Release(&view)
 
 
-cdef void repeat(void *target, Py_ssize_t size, const void *source, Py_ssize_t period) noexcept nogil:
+# Memory that is read again while it is written: it stays in the first-level cache.
+cdef size_t REPEATED_BYTES = 1 << 13
+
+
+cdef void repeat(void *target, size_t size, const void *source, size_t period) noexcept nogil:
     """Write `source` to the target, again and again if it is shorter."""
-    cdef Py_ssize_t done = min(size, period)
+    cdef size_t done = min(size, period), step
     memmove(target, source, done)
     while done < size:
-        memcpy(<char *>target + done, target, min(done, size - done))
-        done += min(done, size - done)
+        step = min(done, max(REPEATED_BYTES // period, <size_t>1) * period, size - done)
+        memcpy(<char *>target + done, target, step)
+        done += step
+
+
+include "_tasks.pxi"
 
 
 def fulfil(list fills not None, list copies not None, int threads):
     """Do many fills with one hand-off, then copies; what can fail does so before anything is written.
 
-    A fill holds the first six arguments of `fill`. A copy is a pair of C-contiguous buffers, the target and a source
-    of as many bytes, or of one element of the target, which is written everywhere.
+    A fill is (task, array, key, stream). A copy is a pair of C-contiguous buffers, the target and a source of as many
+    bytes, or of one element of the target, which is written everywhere.
     """
-    cdef Py_ssize_t count = len(fills), pairs = len(copies), opened = 0, size, i
+    cdef Py_ssize_t count = len(fills), pairs = len(copies), opened = 0, i
     cdef fi_job *jobs = <fi_job *>PyMem_Calloc(count + 1, sizeof(fi_job))
-    cdef Py_buffer *views = <Py_buffer *>PyMem_Calloc(count + 2 * pairs + 1, sizeof(Py_buffer))
+    cdef Py_buffer *views = <Py_buffer *>PyMem_Calloc(2 * pairs + 1, sizeof(Py_buffer))
+    cdef Task task
     try:
         if jobs == NULL or views == NULL:
             raise MemoryError(f"{count + pairs} fills and copies cannot be described")
         for i in range(count):
-            law, out, key, stream, shape, block = fills[i]
-            size = describe(&jobs[i], law, key, stream, shape, block)
-            PyObject_GetBuffer(out, &views[i], PyBUF_WRITABLE | PyBUF_C_CONTIGUOUS)
-            opened = i + 1
-            if views[i].len != size:
-                raise ValueError(f"`out` has {views[i].len} bytes, the block {size}")
-            jobs[i].out = views[i].buf
+            task, array, key, stream = fills[i]
+            task.describe(&jobs[i], array, key, stream)
         for i in range(pairs):
             out, source = copies[i]
-            PyObject_GetBuffer(out, &views[opened], PyBUF_WRITABLE | PyBUF_C_CONTIGUOUS)
+            PyObject_GetBuffer(out, &views[2 * i], PyBUF_WRITABLE | PyBUF_C_CONTIGUOUS)
             opened += 1
-            PyObject_GetBuffer(source, &views[opened], PyBUF_C_CONTIGUOUS)
+            PyObject_GetBuffer(source, &views[2 * i + 1], PyBUF_C_CONTIGUOUS)
             opened += 1
             if views[opened - 1].len not in (views[opened - 2].len, views[opened - 2].itemsize):
                 raise ValueError(f"`out` has {views[opened - 2].len} bytes, its source {views[opened - 1].len}")
         with nogil:
             fi_fill(jobs, count, threads)
-            for i in range(count, count + 2 * pairs, 2):
+            for i in range(0, 2 * pairs, 2):
                 repeat(views[i].buf, views[i].len, views[i + 1].buf, views[i + 1].len)
     finally:
         for i in range(opened):

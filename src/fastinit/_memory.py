@@ -19,11 +19,6 @@ from numpy.typing import NDArray
 
 from . import _kernels
 
-# Arrays of so many bytes begin on a cache line, so that JAX and others take them without a copy. Aligning costs a
-# quarter of a microsecond, which shorter calls would feel.
-ALIGNED_FROM = 1 << 12
-_ALIGNMENT = 64
-
 # From so many bytes on huge pages pay. A single array below 32 MB may get memory that was used before, which beats
 # any new pages; a model's arrays live side by side and do not; and what is read again and again, packed weights and
 # workspace, gains from the shorter walk through page tables too.
@@ -32,27 +27,20 @@ HUGE_FROM_IN_A_MODEL = 1 << 21
 HUGE_FROM_IF_KEPT = 1 << 20
 _HUGE_PAGE = 1 << 21
 
-_BYTE = np.dtype(np.uint8)
+_MOST_BYTES = (1 << 63) - 1  # of these, too, NumPy says that they cannot be had
 
 
 def new_array(shape: tuple[int, ...], dtype: np.dtype[Any], huge_from: int = HUGE_FROM) -> NDArray[Any]:
     """An uninitialized array, in huge pages from so many bytes on."""
     size = math.prod(shape) * dtype.itemsize
-    if size < ALIGNED_FROM:
-        return np.empty(shape, dtype)
     if size >= huge_from and (memory := _huge_pages(size)) is not None:
         return np.ndarray(shape, dtype, memory)
-    memory = np.empty(size + _ALIGNMENT, _BYTE)
-    return np.ndarray(shape, dtype, memory, -_kernels.address(memory) % _ALIGNMENT)
+    return _kernels.aligned(shape, dtype, min(size, _MOST_BYTES))
 
 
 def new_zeros(shape: tuple[int, ...], dtype: np.dtype[Any]) -> NDArray[Any]:
     """An array of zeros, whose pages cost nothing until somebody touches them."""
-    size = math.prod(shape) * dtype.itemsize
-    if size < ALIGNED_FROM:
-        return np.zeros(shape, dtype)
-    memory = np.zeros(size + _ALIGNMENT, _BYTE)
-    return np.ndarray(shape, dtype, memory, -_kernels.address(memory) % _ALIGNMENT)
+    return _kernels.aligned(shape, dtype, min(math.prod(shape) * dtype.itemsize, _MOST_BYTES), True)
 
 
 def prefer_huge_pages(array: NDArray[Any]) -> None:

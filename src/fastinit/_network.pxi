@@ -68,53 +68,48 @@ cdef class Network:
             try:
                 items = self.items if len(self.shapes[index][0]) > 2 else 1
                 if (not fi_contiguous(&w.array) or not fi_aligned(&w.array)
-                        or w.view.len != items * layer.depth * layer.columns * itemsize):
+                        or w.size != items * layer.depth * layer.columns * itemsize):
                     raise ValueError("a weight must be C-contiguous, aligned and of the layer's shape")
                 memory = self.memories[2 * index]
                 if memory is None:
                     memory = self.memories[2 * index] = Memory((items * packed + FI_PACKED_SLACK) * itemsize)
                     layer.strips = memory.aligned
                 for n in range(items):
-                    fi_pack(self.dtype, <char *>w.view.buf + n * layer.depth * layer.columns * itemsize,
+                    fi_pack(self.dtype, <char *>w.memory + n * layer.depth * layer.columns * itemsize,
                             layer.columns, 1, layer.depth, layer.columns,
                             <char *>memory.aligned + n * packed * itemsize)
             finally:
-                PyBuffer_Release(&w.view)
+                close_array(&w)
         if bias is not None:
             if not open_array(bias, &w, &dtype):
                 raise TypeError("a bias must be an array of the network's dtype")
             try:
                 items = self.items if len(self.shapes[index][1]) > 1 else 1
-                if not fi_contiguous(&w.array) or w.view.len != items * layer.columns * itemsize:
+                if not fi_contiguous(&w.array) or w.size != items * layer.columns * itemsize:
                     raise ValueError("a bias must be C-contiguous and of the layer's shape")
                 memory = self.memories[2 * index + 1]
                 if memory is None:
-                    memory = self.memories[2 * index + 1] = Memory(w.view.len)
+                    memory = self.memories[2 * index + 1] = Memory(w.size)
                     layer.bias = memory.aligned
-                memcpy(memory.aligned, w.view.buf, w.view.len)
+                memcpy(memory.aligned, w.memory, w.size)
             finally:
-                PyBuffer_Release(&w.view)
+                close_array(&w)
 
     def get(self, int index):
         """New arrays with a layer's weight and bias."""
         cdef fi_layer *layer = &self.layers[index]
         cdef int64_t n, items, itemsize = <int64_t>fi_itemsize(self.dtype)
-        cdef unsigned char[::1] bytes_of
         self.check_strip()
         items = self.items if layer.strips_item else 1
         weight_shape, bias_shape = self.shapes[index]
-        weight = _empty(weight_shape, float_dtype(self.dtype))
-        if weight.size:
-            bytes_of = weight.reshape(-1).view(np.uint8)
-            for n in range(items):
-                fi_unpack(self.dtype, <char *>layer.strips + n * layer.strips_item * itemsize,
-                          layer.depth, layer.columns, &bytes_of[0] + n * layer.depth * layer.columns * itemsize)
+        weight = np.empty(weight_shape, float_dtype(self.dtype))
+        for n in range(items if weight.size else 0):
+            fi_unpack(self.dtype, <char *>layer.strips + n * layer.strips_item * itemsize, layer.depth, layer.columns,
+                      <char *>PyArray_DATA(<PyArrayObject *>weight) + n * layer.depth * layer.columns * itemsize)
         if layer.bias == NULL:
             return weight, None
-        bias = _empty(bias_shape, float_dtype(self.dtype))
-        if bias.size:
-            bytes_of = bias.reshape(-1).view(np.uint8)
-            memcpy(&bytes_of[0], layer.bias, bytes_of.shape[0])
+        bias = np.empty(bias_shape, float_dtype(self.dtype))
+        memcpy(PyArray_DATA(<PyArrayObject *>bias), layer.bias, PyArray_NBYTES(<PyArrayObject *>bias))
         return weight, bias
 
     cdef int check_strip(self) except -1:
@@ -132,7 +127,7 @@ cdef class Network:
         try:
             return self.run_of(&a.array, out, threads, known_apart)
         finally:
-            PyBuffer_Release(&a.view)
+            close_array(&a)
 
     cdef run_of(self, const fi_array *x, out, threads, bint known_apart):
         cdef fi_network_job job
@@ -152,7 +147,7 @@ cdef class Network:
                 return None
             if shape.count == 0:
                 return out
-            job.out = o.view.buf
+            job.out = o.memory
             fi_plan_network(&job, 1, &plan)
             if plan.work >= FI_THREADED_WORK:
                 fi_plan_network(&job, thread_count(threads), &plan)
@@ -166,5 +161,5 @@ cdef class Network:
             if memory is not None:
                 give_workspace(memory)
         finally:
-            PyBuffer_Release(&o.view)
+            close_array(&o)
         return out

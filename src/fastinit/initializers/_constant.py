@@ -21,7 +21,7 @@ from .._arguments import (
     check_target,
 )
 from .._arithmetic import own_arithmetic
-from .._memory import ALIGNED_FROM, new_array, new_zeros
+from .._memory import new_array, new_zeros
 from ..keys import Seed
 from ._checks import check_constant
 from ._engine import Array, Fixed, initializer
@@ -52,10 +52,8 @@ def zeros(
     array([0., 0., 0.], dtype=float32)
     """
     target = check_target(shape, dtype, out, index, threads)
-    new, block, kind = new_zeros, target.block_shape, target.dtype.numpy
-    if target.nbytes < ALIGNED_FROM:
-        new = np.zeros  # a short call, which would feel the detour
-    return Fixed(target, lambda *_: new(block, kind), np.zeros(1, kind))
+    block, kind = target.block_shape, target.dtype.numpy
+    return Fixed(target, lambda *_: new_zeros(block, kind), np.zeros(1, kind))
 
 
 @initializer

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import functools
 import inspect
+import math
 import sys
 import types
 from collections.abc import Callable
@@ -20,7 +21,6 @@ from numpy.typing import NDArray
 from .. import _kernels
 from .._arguments import (
     BITS,
-    Block,
     DType,
     DTypeLike,
     Index,
@@ -32,9 +32,9 @@ from .._arguments import (
     is_for_bits,
     is_int,
 )
-from .._memory import ALIGNED_FROM, HUGE_FROM_IN_A_MODEL, new_array
+from .._memory import HUGE_FROM_IN_A_MODEL, new_array
 from ..keys import Seed, key_and_stream
-from ..runtime import ALONE_BYTES, THREADED_BYTES, thread_limit
+from ..runtime import ALONE_BYTES, thread_limit
 from ._checks import unknown_name
 
 P = ParamSpec("P")
@@ -49,11 +49,8 @@ class Work:
     __slots__ = ("copies", "fills")
 
     def __init__(self) -> None:
-        self.fills: list[tuple[_kernels.Law, Any, int, int, tuple[int, ...], Block | None]] = []
+        self.fills: list[tuple[_kernels.Task, Array, int, int]] = []
         self.copies: list[tuple[Any, Any]] = []
-
-    def fill(self, array: Array, target: Target, law: _kernels.Law, key: int, stream: int) -> None:
-        self.fills.append((law, memory_of(array, target.dtype), key, stream, target.shape, target.block))
 
     def copy(self, out: Array, values: Array, dtype: DType) -> None:
         """`values` have the shape of `out`, or are one element for all of it, and its dtype."""
@@ -77,22 +74,29 @@ class Request(Protocol):
 class Drawn:
     """Values of a law, one by one from the stream."""
 
-    __slots__ = ("law", "out", "target")
+    __slots__ = ("law", "out", "target", "task")
 
-    def __init__(self, target: Target, law: _kernels.Law, out: Out = None) -> None:
+    def __init__(self, target: Target, law: _kernels.Law, out: Out = None, task: _kernels.Task | None = None) -> None:
         self.target = target
         self.law = law
         self.out = target.out if out is None else out
+        self.task = task or _kernels.Task(law, None, target.dtype.numpy, target.shape, target.block, target.threads)
 
     def into(self, out: Array) -> Drawn:
         """The same values, in an array of the caller's."""
-        return Drawn(self.target, self.law, out)
+        return Drawn(self.target, self.law, out, self.task)
+
+    def whole(self) -> Drawn:
+        """The tensor of whose block this is: a law knows nothing of blocks."""
+        target = self.target
+        nbytes = math.prod(target.shape) * target.dtype.numpy.itemsize
+        return Drawn(target._replace(block=None, out=None, block_shape=target.shape, nbytes=nbytes), self.law)
 
     def prepare(self, work: Work, key: int, stream: int, threads: int) -> Array:
         target, array = self.target, self.out
         if array is None:
             array = new_array(target.block_shape, target.dtype.numpy, HUGE_FROM_IN_A_MODEL)
-        work.fill(array, target, self.law, key, stream)
+        work.fills.append((self.task, array, key, stream))
         return array
 
 
@@ -103,7 +107,7 @@ class Made:
     one element, if that is what every element is.
     """
 
-    __slots__ = ("element", "make", "out", "target")
+    __slots__ = ("element", "make", "out", "target", "task")
 
     def __init__(
         self, target: Target, make: Callable[[int, int, int], Array], element: Out = None, out: Out = None
@@ -112,6 +116,10 @@ class Made:
         self.make = make
         self.element = element
         self.out = target.out if out is None else out
+        self.task: _kernels.Task | None = None
+        if element is not None:
+            kind = target.dtype.numpy
+            self.task = _kernels.Task(None, element.tobytes(), kind, target.shape, target.block, target.threads)
 
     def into(self, out: Array) -> Made:
         """The same values, in an array of the caller's."""
@@ -135,18 +143,8 @@ class Fixed(Made):
 def fulfil(request: Drawn | Made, seed: Any) -> Array:
     """Do what one call asks for."""
     target, out = request.target, request.out
-    if isinstance(request, Drawn):
-        if out is not None:
-            array = out
-        elif target.nbytes < ALIGNED_FROM:
-            array = np.empty(target.block_shape, target.dtype.numpy)
-        else:
-            array = new_array(target.block_shape, target.dtype.numpy)
-        threads = 1 if target.nbytes < THREADED_BYTES else target.threads or thread_limit()
-        memory = array.view(np.uint16) if target.dtype.code == _kernels.BFLOAT16 else array
-        key, stream = key_and_stream(seed)  # which advances a generator: nothing fails after it
-        _kernels.fill(request.law, memory, key, stream, target.shape, target.block, threads)
-        return array
+    if request.task is not None:
+        return request.task.fulfil(out, seed, key_and_stream, thread_limit)
     key, stream = (0, 0) if type(request) is Fixed else key_and_stream(seed)
     threads = 1 if target.nbytes < ALONE_BYTES else target.threads or thread_limit()
     if out is None:
@@ -195,9 +193,13 @@ def drawing(describe: Callable[P, Drawn | Made]) -> Callable[P, Array]:
     Its attribute `request` is that function, and remembers.
     """
     request = RememberedRequests(describe)
+    known = request.known
 
     @functools.wraps(describe)
     def draw(*args: P.args, **kwargs: P.kwargs) -> Array:
+        array = _kernels.at_once(known, args, kwargs, key_and_stream, thread_limit)
+        if array is not None:
+            return array
         seed = kwargs.pop("seed", None)
         try:
             asked = request(args, kwargs)
@@ -272,14 +274,16 @@ class RememberedRequests:
         return request.into(out)
 
     def remember(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Drawn | Made:
-        key = _kernels.call_key(args, kwargs) if _SMALLEST else None
-        request = self.known.get(key)
+        """A request without an `out`. Of the blocks of a tensor, it is the tensor that is remembered."""
+        index = kwargs.pop("index", None)
+        key = _kernels.call_key(args, kwargs)
+        request = self.known.get(key) if index is None else None
         if request is None:
-            request = self.describe(*args, **kwargs)
-            if key is not None:
+            request = self.describe(*args, **kwargs) if index is None else self.describe(*args, index=index, **kwargs)
+            if key is not None and (index is None or isinstance(request, Drawn)):
                 if len(self.known) >= _MOST_REMEMBERED:
                     self.known.clear()
-                self.known[key] = request
+                self.known[key] = request if index is None else request.whole()
         return request
 
 
