@@ -144,11 +144,12 @@ cdef inline void describe_array(opened *a, void *data, int64_t itemsize, int ndi
 
 cdef object open_out(object out, const fi_shape *shape, fi_dtype dtype, opened *o, bint *new):
     """`out`, or a new array, opened; None, closed again, if it is not C-contiguous, aligned and of this shape."""
-    cdef int64_t itemsize
+    cdef int64_t itemsize, size
     new[0] = out is None
     if new[0]:
         itemsize = 4 if dtype == FI_F32 else 8
-        out = new_array(shape.ndim, shape.sizes, float_dtype(dtype), min(shape.count, MOST_BYTES // itemsize) * itemsize)
+        size = min(shape.count, MOST_BYTES // itemsize) * itemsize
+        out = new_array(shape.ndim, shape.sizes, float_dtype(dtype), size)
     if not open_array(out, o, &dtype, True):
         return None
     # A subclass may tell another shape than its memory has.

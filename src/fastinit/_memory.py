@@ -30,12 +30,15 @@ _HUGE_PAGE = 1 << 21
 _MOST_BYTES = (1 << 63) - 1  # of these, too, NumPy says that they cannot be had
 
 
-def new_array(shape: tuple[int, ...], dtype: np.dtype[Any], huge_from: int = HUGE_FROM) -> NDArray[Any]:
-    """An uninitialized array, in huge pages from so many bytes on."""
-    size = math.prod(shape) * dtype.itemsize
+def new_array(
+    shape: tuple[int, ...], dtype: np.dtype[Any], huge_from: int = HUGE_FROM, size: int | None = None
+) -> NDArray[Any]:
+    """An uninitialized array, in huge pages from so many bytes on; `size` is its bytes, if they are known."""
+    if size is None:
+        size = min(math.prod(shape) * dtype.itemsize, _MOST_BYTES)
     if size >= huge_from and (memory := _huge_pages(size)) is not None:
         return np.ndarray(shape, dtype, memory)
-    return _kernels.aligned(shape, dtype, min(size, _MOST_BYTES))
+    return _kernels.aligned(shape, dtype, size)
 
 
 def new_zeros(shape: tuple[int, ...], dtype: np.dtype[Any]) -> NDArray[Any]:

@@ -27,12 +27,13 @@ def call_key(tuple arguments not None, dict options not None):
     """A key that calls of the same meaning share; None if an argument's equality does not tell that.
 
     A bool equals an int and an array may equal anything, so only None, numbers, strings and dtypes of exactly these
-    types count, and tuples of ints. Where the floats are is part of the key: 2.0 equals 2, and is no axis.
+    types count, and tuples of ints. Where the floats are is part of the key: 2.0 equals 2, and is no axis. Arguments
+    alone, without floats, are a key as they are; other keys begin with a tuple of tuples, which is no argument.
     """
-    return key_of(arguments, tuple(options.items()))
+    return key_of(arguments, list(options.items()))
 
 
-cdef tuple key_of(tuple arguments, tuple options):
+cdef tuple key_of(tuple arguments, list options):
     cdef uint64_t floats = 0, bit = 1
     if fi_smallest == 0.0:  # in a process whose subnormals count as zero, many floats equal it and each other
         return None
@@ -42,6 +43,8 @@ cdef tuple key_of(tuple arguments, tuple options):
         elif not is_plain(value):
             return None
         bit <<= 1
+    if options is None or not options:
+        return arguments if floats == 0 else ((arguments, ()), floats)
     for option in options:
         value = (<tuple>option)[1]
         if type(value) is float:
@@ -49,7 +52,7 @@ cdef tuple key_of(tuple arguments, tuple options):
         elif not is_plain(value):
             return None
         bit <<= 1
-    return (arguments, options, floats)
+    return ((arguments, tuple(options)), floats)
 
 
 cdef bint is_plain(value):
@@ -176,7 +179,7 @@ def at_once(dict known not None, tuple arguments not None, dict options not None
     """
     cdef Task task
     cdef fi_job job
-    cdef list others = []
+    cdef list others = None
     cdef object seed = None, out = None, index = None
     for name, value in options.items():
         if name is _SEED:
@@ -185,15 +188,17 @@ def at_once(dict known not None, tuple arguments not None, dict options not None
             out = value
         elif name is _INDEX:
             index = value
-        elif name is _DTYPE and out is not None:
-            return None
+        elif others is None:
+            others = [(name, value)]
         else:
             others.append((name, value))
     if out is not None:
-        if not PyArray_CheckExact(out):
+        if not PyArray_CheckExact(out) or _DTYPE in options:
             return None
+        if others is None:
+            others = []
         others.append((_DTYPE, <object>PyArray_DESCR(<PyArrayObject *>out)))
-    key = key_of(arguments, tuple(others))
+    key = key_of(arguments, others)
     request = None if key is None else known.get(key)
     if request is None:
         return None

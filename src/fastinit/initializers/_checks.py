@@ -209,7 +209,7 @@ def check_entry(name: Any, entry: Any) -> tuple[Any, Any, dict[str, Any]]:
     """An entry of `initialize`: (initializer, shape) or (initializer, shape, kwargs)."""
     if not isinstance(name, str):
         raise TypeError(f"a tensor's name must be a str. Received: {brief(name)}")
-    if any("\ud800" <= c <= "\udfff" for c in name):
+    if not name.isascii() and any("\ud800" <= c <= "\udfff" for c in name):
         raise ValueError(
             f"a tensor's name must be text that UTF-8 encodes, without lone surrogates. Received: {name!r}"
         )
@@ -218,11 +218,11 @@ def check_entry(name: Any, entry: Any) -> tuple[Any, Any, dict[str, Any]]:
             "a tensor must be given as (initializer, shape) or (initializer, shape, kwargs). "
             f"Received: {name!r}: {brief(entry)}"
         )
-    initializer, shape, *rest = entry
-    kwargs = rest[0] if rest else {}
+    initializer, shape = entry[:2]
+    kwargs = entry[2] if len(entry) > 2 else {}
     if not isinstance(initializer, str) and not callable(initializer):
         raise TypeError(f"an initializer must be a name or a callable. Received: {name!r}: {brief(initializer)}")
-    if not isinstance(kwargs, Mapping) or "seed" in kwargs or "threads" in kwargs:
+    if not isinstance(kwargs, (dict, Mapping)) or "seed" in kwargs or "threads" in kwargs:
         raise TypeError(
             f"kwargs must be a dict that holds neither `seed` nor `threads`. Received: {name!r}: {brief(kwargs)}"
         )

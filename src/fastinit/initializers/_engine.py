@@ -95,7 +95,7 @@ class Drawn:
     def prepare(self, work: Work, key: int, stream: int, threads: int) -> Array:
         target, array = self.target, self.out
         if array is None:
-            array = new_array(target.block_shape, target.dtype.numpy, HUGE_FROM_IN_A_MODEL)
+            array = new_array(target.block_shape, target.dtype.numpy, HUGE_FROM_IN_A_MODEL, target.nbytes)
         work.fills.append((self.task, array, key, stream))
         return array
 
@@ -193,11 +193,11 @@ def drawing(describe: Callable[P, Drawn | Made]) -> Callable[P, Array]:
     Its attribute `request` is that function, and remembers.
     """
     request = RememberedRequests(describe)
-    known = request.known
+    known, at_once = request.known, _kernels.at_once
 
     @functools.wraps(describe)
     def draw(*args: P.args, **kwargs: P.kwargs) -> Array:
-        array = _kernels.at_once(known, args, kwargs, key_and_stream, thread_limit)
+        array = at_once(known, args, kwargs, key_and_stream, thread_limit)
         if array is not None:
             return array
         seed = kwargs.pop("seed", None)
@@ -280,10 +280,11 @@ class RememberedRequests:
         request = self.known.get(key) if index is None else None
         if request is None:
             request = self.describe(*args, **kwargs) if index is None else self.describe(*args, index=index, **kwargs)
-            if key is not None and (index is None or isinstance(request, Drawn)):
+            whole = request if index is None else request.whole() if isinstance(request, Drawn) else None
+            if key is not None and whole is not None:
                 if len(self.known) >= _MOST_REMEMBERED:
                     self.known.clear()
-                self.known[key] = request if index is None else request.whole()
+                self.known[key] = whole
         return request
 
 

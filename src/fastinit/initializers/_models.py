@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from .._arguments import Out, Shape, Target, Threads, check_target, check_threads, is_for_bits, overlapping
-from ..keys import Key, Seed
+from ..keys import Key, Seed, child_words
 from ..runtime import thread_limit
 from ._checks import check_converted, check_entries, check_entry, check_made
 from ._engine import Array, RememberedRequests, Request, Work, find
@@ -71,9 +71,9 @@ def initialize(tensors: Mapping[str, Entry], *, seed: Seed = None, threads: Thre
     work = Work()
     arrays = {}
     for name, request in requests.items():
-        key = root.child(name)
+        key, stream = child_words(root.key, root.stream, name)
         try:
-            arrays[name] = request.prepare(work, key.key, key.stream, limit)
+            arrays[name] = request.prepare(work, key, stream, limit)
         except (TypeError, ValueError) as error:
             raise _named(name, error) from error
     work.do(limit)
