@@ -11,6 +11,10 @@ cdef inline object float_dtype(fi_dtype dtype):
     return _FLOAT32 if dtype == FI_F32 else _FLOAT64
 
 
+# Workspace of fewer bytes lies on the stack.
+cdef enum:
+    STACK_BYTES = 1 << 13
+
 # Workspaces that wait for their next use, so that calls find warm memory.
 cdef list _spare = []
 cdef Py_ssize_t MOST_SPARE = 8

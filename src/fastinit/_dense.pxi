@@ -38,8 +38,10 @@ cdef dense_of(const fi_array *x, const fi_array *weight, const fi_array *bias, f
     cdef fi_dense_plan plan
     cdef fi_shape shape
     cdef opened o
-    cdef bint is_new, apart
+    cdef bint is_new
     cdef Memory memory = None
+    cdef char small[STACK_BYTES + ALIGNMENT]
+    cdef void *workspace
     job.dtype = dtype
     job.activation = <fi_activation>kind
     job.parameter = parameter
@@ -49,8 +51,8 @@ cdef dense_of(const fi_array *x, const fi_array *weight, const fi_array *bias, f
     if out is None:
         return None
     try:
-        apart = fi_apart(&o.array, x) and fi_apart(&o.array, weight) and (bias == NULL or fi_apart(&o.array, bias))
-        if not (is_new or known_apart or apart):
+        if not (is_new or known_apart or (fi_apart(&o.array, x) and fi_apart(&o.array, weight)
+                                          and (bias == NULL or fi_apart(&o.array, bias)))):
             return None
         if shape.count == 0:
             return out
@@ -58,13 +60,16 @@ cdef dense_of(const fi_array *x, const fi_array *weight, const fi_array *bias, f
         fi_plan_dense(&job, 1, &plan)
         if plan.work >= FI_THREADED_WORK:
             fi_plan_dense(&job, thread_count(threads), &plan)
-        if plan.workspace:
+        if plan.workspace <= STACK_BYTES:
+            workspace = on_cache_line(small)
+        else:
             memory = take_workspace(plan.workspace)
+            workspace = memory.aligned
         if plan.work < GIL_WORK:
-            fi_dense(&job, &plan, memory.aligned if memory is not None else NULL)
+            fi_dense(&job, &plan, workspace)
         else:
             with nogil:
-                fi_dense(&job, &plan, memory.aligned if memory is not None else NULL)
+                fi_dense(&job, &plan, workspace)
         if memory is not None:
             give_workspace(memory)
     finally:

@@ -136,6 +136,8 @@ cdef class Network:
         cdef opened o
         cdef bint is_new
         cdef Memory memory = None
+        cdef char small[STACK_BYTES + ALIGNMENT]
+        cdef void *workspace
         job.dtype, job.count, job.layers = self.dtype, self.count, self.layers
         if not fi_lay_out_network(&job, x, <int>len(self.leading), self.population, &shape):
             return None
@@ -151,13 +153,16 @@ cdef class Network:
             fi_plan_network(&job, 1, &plan)
             if plan.work >= FI_THREADED_WORK:
                 fi_plan_network(&job, thread_count(threads), &plan)
-            if plan.workspace:
+            if plan.workspace <= STACK_BYTES:
+                workspace = on_cache_line(small)
+            else:
                 memory = take_workspace(plan.workspace)
+                workspace = memory.aligned
             if plan.work < GIL_WORK:
-                fi_network(&job, &plan, memory.aligned if memory is not None else NULL)
+                fi_network(&job, &plan, workspace)
             else:
                 with nogil:
-                    fi_network(&job, &plan, memory.aligned if memory is not None else NULL)
+                    fi_network(&job, &plan, workspace)
             if memory is not None:
                 give_workspace(memory)
         finally:

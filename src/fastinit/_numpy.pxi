@@ -44,15 +44,18 @@ cdef object _BYTE = np.dtype(np.uint8)
 
 # Arrays of so many bytes begin on a cache line, so that JAX and others take them without a copy. Aligning costs a
 # tenth of a microsecond, which shorter calls would feel.
-cdef int64_t ALIGNED_FROM = 1 << 12
-cdef size_t ALIGNMENT = 64
+cdef enum:
+    ALIGNED_FROM = 1 << 12
+    ALIGNMENT = 64
+
 cdef int64_t MOST_BYTES = (<uint64_t>1 << 63) - 1 - 64  # NumPy says what is missing
+
+# Arrays of so many bytes are made by fastinit._memory, which knows when huge pages pay.
+cdef enum:
+    MADE_IN_PYTHON_FROM = 1 << 20
 
 cdef enum:
     MOST_AXES = 64  # of NumPy's arrays
-
-# Arrays of so many bytes are made by fastinit._memory, which knows when huge pages pay.
-cdef int64_t MADE_IN_PYTHON_FROM = 1 << 20
 
 # fastinit._memory, which imports this module first.
 cdef object _memory = None
@@ -74,18 +77,23 @@ cdef object bare_array(int ndim, const int64_t *shape, object dtype, bint zeros)
                                 NULL)
 
 
+cdef inline void *on_cache_line(void *memory) noexcept:
+    """The first such place in memory, which has room for as much behind it."""
+    return <void *>((<size_t>memory + (ALIGNMENT - 1)) & ~<size_t>(ALIGNMENT - 1))
+
+
 cdef object aligned_array(int ndim, const int64_t *shape, object dtype, int64_t size, bint zeros):
     """A new array of so many bytes, of zeros or uninitialized; from some size on it begins on a cache line."""
     cdef int64_t room
-    cdef size_t begin
+    cdef void *begin
     if size < ALIGNED_FROM:
         return bare_array(ndim, shape, dtype, zeros)
-    room = min(size, MOST_BYTES) + <int64_t>ALIGNMENT
+    room = min(size, MOST_BYTES) + ALIGNMENT
     memory = bare_array(1, &room, _BYTE, zeros)
-    begin = (<size_t>PyArray_DATA(<PyArrayObject *>memory) + ALIGNMENT - 1) // ALIGNMENT * ALIGNMENT
+    begin = on_cache_line(PyArray_DATA(<PyArrayObject *>memory))
     Py_INCREF(dtype)
     array = PyArray_NewFromDescr(&PyArray_Type, <PyArray_Descr *>dtype, ndim, <const npy_intp *>shape, NULL,
-                                 <void *>begin, NPY_ARRAY_CARRAY, NULL)
+                                 begin, NPY_ARRAY_CARRAY, NULL)
     if PyArray_NBYTES(<PyArrayObject *>array) != size:
         raise ValueError(f"an array of shape {array.shape} and {dtype} has no {size} bytes")
     Py_INCREF(memory)
