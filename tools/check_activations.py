@@ -44,6 +44,16 @@ def softplus(x: np.ndarray) -> np.ndarray:
     return np.maximum(x, 0) + np.log1p(np.exp(-np.abs(x)))
 
 
+def tanh_shrink(x: np.ndarray) -> np.ndarray:
+    """x - tanh(x), near 0 by its series, of which what is left out is below the last bit."""
+    near = np.clip(x, -0.1, 0.1)
+    w, series = near * near, np.zeros_like(x)
+    terms = (929569, 638512875), (-21844, 6081075), (1382, 155925), (-62, 2835), (17, 315), (-2, 15), (1, 3)
+    for top, bottom in terms:
+        series = series * w + wide(str(top), x) / bottom
+    return np.where(np.abs(x) < 0.1, x * w * series, x - np.tanh(x))
+
+
 # What stands for x -> -inf, where the functions are 0 long before.
 FLOOR = -1e5
 
@@ -67,6 +77,19 @@ TRUTH: dict[str, Callable[[np.ndarray], np.ndarray]] = {
     "softsign": lambda x: np.clip(x, -1e30, 1e30) / (1 + np.abs(np.clip(x, -1e30, 1e30))),
     "mish": lambda x: np.maximum(x, FLOOR) * np.tanh(softplus(x)),
     "exp": np.exp,
+    "celu": lambda x: np.where(x < 0, np.expm1(np.minimum(x, 0)), x),
+    "log_sigmoid": lambda x: -softplus(-x),
+    "hard_tanh": lambda x: np.clip(x, -1, 1),
+    "hard_shrink": lambda x: np.where(np.abs(x) <= 0.5, 0, x),
+    "soft_shrink": lambda x: np.sign(x) * np.maximum(np.abs(x) - 0.5, 0),
+    "tanh_shrink": tanh_shrink,
+    "threshold": lambda x: np.maximum(x, 0),
+    "thresholded_relu": lambda x: np.where(x <= 1, 0, x),
+    "relu_squared": lambda x: np.square(np.maximum(x, 0)),
+    "squareplus": lambda x: np.where(x < 0, 2 / (np.hypot(x, 2) - x), (x + np.hypot(x, 2)) / 2),
+    "sparse_plus": lambda x: np.where(x < 1, np.square(np.maximum(x + 1, 0)) / 4, x),
+    "sparse_sigmoid": lambda x: np.clip(x + 1, 0, 2) / 2,
+    "quick_gelu": lambda x: np.maximum(x, FLOOR) / (1 + np.exp(-wide("1.702", x) * x)),
 }
 
 # The same by mpmath, for finite x.
@@ -87,6 +110,19 @@ EXACT: dict[str, Callable[[mp.mpf], mp.mpf]] = {
     "softsign": lambda x: x / (1 + abs(x)),
     "mish": lambda x: x * mp.tanh(mp.log1p(mp.exp(x)) if x < 50 else x),
     "exp": mp.exp,
+    "celu": lambda x: mp.expm1(x) if x < 0 else x,
+    "log_sigmoid": lambda x: -mp.log1p(mp.exp(-x)) if x > -50 else x - mp.exp(x),
+    "hard_tanh": lambda x: min(max(x, mp.mpf(-1)), mp.mpf(1)),
+    "hard_shrink": lambda x: x if abs(x) > 0.5 else mp.mpf(0),
+    "soft_shrink": lambda x: mp.sign(x) * max(abs(x) - mp.mpf(0.5), mp.mpf(0)),
+    "tanh_shrink": lambda x: x - mp.tanh(x) if abs(x) > 1e-8 else x**3 / 3 - 2 * x**5 / 15,
+    "threshold": lambda x: max(x, mp.mpf(0)),
+    "thresholded_relu": lambda x: x if x > 1 else mp.mpf(0),
+    "relu_squared": lambda x: max(x, mp.mpf(0)) ** 2,
+    "squareplus": lambda x: 2 / (mp.hypot(x, 2) - x) if x < 0 else (x + mp.hypot(x, 2)) / 2,
+    "sparse_plus": lambda x: x if x > 1 else max(x + 1, mp.mpf(0)) ** 2 / 4,
+    "sparse_sigmoid": lambda x: min(max(x + 1, mp.mpf(0)), mp.mpf(2)) / 2,
+    "quick_gelu": lambda x: x / (1 + mp.exp(-mp.mpf("1.702") * x)),
 }
 
 

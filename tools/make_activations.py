@@ -83,6 +83,14 @@ def log1p_rest(w: mp.mpf) -> mp.mpf:
     return (2 * mp.atanh(z) / z - 2) / w
 
 
+def tanh_shrink(w: mp.mpf) -> mp.mpf:
+    """(x - tanh(x)) / x^3 of w = x^2"""
+    if w < mp.mpf(10) ** -20:
+        return mp.mpf(1) / 3 - 2 * w / 15
+    x = mp.sqrt(w)
+    return (x - mp.tanh(x)) / x**3
+
+
 def mills(a: mp.mpf) -> mp.mpf:
     """P(Z > a) exp(a^2 / 2) for a standard normal Z."""
     return mp.erfc(a / mp.sqrt(2)) / 2 * mp.exp(a * a / 2)
@@ -162,6 +170,10 @@ def constants(bits: int) -> dict[str, tuple[str, list[mp.mpf]]]:
             "(2 atanh(z) / z - 2) / z^2 in powers of z^2, z <= 1/3",
             polynomial(log1p_rest, mp.mpf(0), mp.mpf(1) / 9, 4 if single else 10, lambda w: w, rounding),
         ),
+        f"tanh_shrink_rest{bits}": (
+            "(x - tanh(x)) / x^3 in powers of x^2, x <= 1",
+            polynomial(tanh_shrink, mp.mpf(0), mp.mpf(1), 7 if single else 15, lambda w: 1 / tanh_shrink(w), rounding),
+        ),
         f"mills_p{bits}": ("P(Z > a) exp(a^2 / 2) = p(a) / q(a) of a standard normal Z", p),
         f"mills_q{bits}": ("its denominator", q),
         f"log2_e{bits}": ("1 / log 2", [rounding(1 / mp.log(2))]),
@@ -171,6 +183,7 @@ def constants(bits: int) -> dict[str, tuple[str, list[mp.mpf]]]:
             "0.044715 times that as head and rest",
             split(slope * mp.mpf("0.044715"), rounding),
         ),
+        f"quick_gelu_slope{bits}": ("1.702 as head and rest", split(mp.mpf("1.702"), rounding)),
         f"selu_scale{bits}": (
             "SELU for x > 0, and its limit for x < 0",
             [rounding(scale), rounding(scale * alpha)],

@@ -4,7 +4,7 @@ Run it from the project's root; it needs mpmath and SciPy, and takes a few secon
 
     python tools/make_gains.py
 
-It prints 1 / sqrt(E[f(z)**2]) for a standard normal z, integrated to 40 digits, piece by piece between the integers
+It prints 1 / sqrt(E[f(z)**2]) for a standard normal z, integrated to 40 digits, piece by piece between the multiples of 1/2
 (where f or its derivative jumps, if it does), and rounded once to float64: what ``propagation/_traits.py`` and
 ``propagation/_gain.py`` hold. It says where they hold another number, and then exits with 1. The table of gains in
 ``docs/activations.md`` is written anew. The functions are those of ``check_activations.py``.
@@ -26,7 +26,7 @@ HEAD = "| activation | gain |"
 
 def second_moment(f: Callable[[mp.mpf], mp.mpf], low: int = -20, high: int = 20) -> mp.mpf:
     """E[f(z)**2; low < z < high]; the density beyond 20 is below 1e-87."""
-    return mp.quad(lambda z: f(z) ** 2 * mp.npdf(z), list(range(low, high + 1)))
+    return mp.quad(lambda z: f(z) ** 2 * mp.npdf(z), [mp.mpf(k) / 2 for k in range(2 * low, 2 * high + 1)])
 
 
 def main() -> int:

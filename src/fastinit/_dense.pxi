@@ -1,6 +1,6 @@
 # One dense layer: part of _kernels.pyx.
 
-def dense(x, weight, bias, int kind, double parameter, out, bint transpose_weight, threads, bint known_apart=False):
+def dense(x, weight, bias, Function function not None, out, bint transpose_weight, threads, bint known_apart=False):
     """activate(x weight + bias), in `out` or a new array; None if arrays do not fit, or may overlap.
 
     With `known_apart`, the caller has found that no element of `out` is one of another array.
@@ -8,8 +8,6 @@ def dense(x, weight, bias, int kind, double parameter, out, bint transpose_weigh
     cdef fi_dtype dtype = FI_DTYPE_COUNT
     cdef opened a, w, b
     cdef int open_count = 0
-    if not 0 <= kind < FI_ACTIVATION_COUNT:
-        raise ValueError(f"there is no activation of code {kind}")
     try:
         if not open_array(x, &a, &dtype):
             return None
@@ -21,7 +19,7 @@ def dense(x, weight, bias, int kind, double parameter, out, bint transpose_weigh
             if not open_array(bias, &b, &dtype):
                 return None
             open_count = 3
-        return dense_of(&a.array, &w.array, &b.array if bias is not None else NULL, dtype, kind, parameter, out,
+        return dense_of(&a.array, &w.array, &b.array if bias is not None else NULL, dtype, function, out,
                         transpose_weight, threads, known_apart)
     finally:
         if open_count > 0:
@@ -32,8 +30,8 @@ def dense(x, weight, bias, int kind, double parameter, out, bint transpose_weigh
             close_array(&b)
 
 
-cdef dense_of(const fi_array *x, const fi_array *weight, const fi_array *bias, fi_dtype dtype, int kind,
-              double parameter, out, bint transpose_weight, threads, bint known_apart):
+cdef dense_of(const fi_array *x, const fi_array *weight, const fi_array *bias, fi_dtype dtype, Function function,
+              out, bint transpose_weight, threads, bint known_apart):
     cdef fi_dense_job job
     cdef fi_dense_plan plan
     cdef fi_shape shape
@@ -43,9 +41,8 @@ cdef dense_of(const fi_array *x, const fi_array *weight, const fi_array *bias, f
     cdef char small[STACK_BYTES + ALIGNMENT]
     cdef void *workspace
     job.dtype = dtype
-    job.activation = <fi_activation>kind
-    job.parameter = parameter
-    if not fi_lay_out_dense(&job, x, weight, bias, transpose_weight, &shape):
+    job.function = function.c
+    if not fi_lay_out_dense(&job, x, weight, bias, transpose_weight, &shape) or not function.fits(dtype, job.columns):
         return None
     out = open_out(out, &shape, dtype, &o, &is_new)
     if out is None:

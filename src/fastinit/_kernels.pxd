@@ -82,21 +82,55 @@ cdef extern from "fastinit.h" nogil:
     ctypedef enum fi_activation:
         FI_ACTIVATION_COUNT
 
-    const char *fi_activation_name(fi_activation activation) noexcept
-    bint fi_activation_of_rows(fi_activation activation) noexcept
-    double fi_activation_parameter(fi_activation activation) noexcept
+    ctypedef enum fi_takes:
+        FI_VALUES
+        FI_ROWS
+        FI_HALVES
 
-    int fi_activate(fi_dtype dtype, fi_activation kind, double parameter, const void *x, void *out, int64_t rows,
+    ctypedef enum fi_limit:
+        FI_FINITE
+        FI_POSITIVE
+        FI_NOT_NEGATIVE_FINITE
+        FI_NOT_NEGATIVE
+        FI_ANY
+        FI_NOT_BELOW
+        FI_FINITE_OR_ARRAY
+
+    ctypedef struct fi_parameter:
+        fi_activation activation
+        const char *name
+        double standard
+        fi_limit limit
+
+    ctypedef struct fi_alias:
+        fi_activation activation
+        const char *name
+
+    const char *fi_activation_name(fi_activation activation) noexcept
+    fi_takes fi_activation_takes(fi_activation activation) noexcept
+    const fi_parameter *fi_parameter_at(int number) noexcept
+    const fi_alias *fi_alias_at(int number) noexcept
+
+    enum:
+        FI_MOST_PARAMETERS
+
+    ctypedef struct fi_function:
+        fi_activation activation
+        double parameter[3]
+        const void *of_columns
+
+    fi_function fi_standard_function(fi_activation activation) noexcept
+    int fi_activate(fi_dtype dtype, const fi_function *function, const void *x, void *out, int64_t rows,
                     int64_t columns, int threads) except 1 nogil
-    int fi_activate_scattered(fi_dtype dtype, fi_activation kind, double parameter, const fi_scattered *x, void *out,
+    int fi_activate_scattered(fi_dtype dtype, const fi_function *function, const fi_scattered *x, void *out,
                               int threads) except 1 nogil
     bint fi_lay_out_activation(const fi_array *x, fi_scattered *scattered) noexcept
 
     ctypedef struct fi_dense_job:
         fi_dtype dtype
         void *out
-        fi_activation activation
-        double parameter
+        fi_function function
+        int64_t columns
 
     bint fi_lay_out_dense(fi_dense_job *job, const fi_array *x, const fi_array *weight, const fi_array *bias,
                           bint transposed, fi_shape *result) noexcept
@@ -117,8 +151,9 @@ cdef extern from "fastinit.h" nogil:
         int64_t strips_item
         const void *bias
         int64_t bias_item
-        fi_activation activation
-        double parameter
+        fi_function function
+
+    int64_t fi_outputs(const fi_layer *layer) noexcept
 
     ctypedef struct fi_network_job:
         fi_dtype dtype

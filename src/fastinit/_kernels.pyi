@@ -10,8 +10,11 @@ FLOAT16: int
 BFLOAT16: int
 FLOAT64: int
 ACTIVATIONS: dict[str, int]
-ACTIVATION_PARAMETERS: dict[str, float | None]
+ACTIVATION_PARAMETERS: dict[str, dict[str, tuple[float, str]]]
+ACTIVATION_ALIASES: dict[str, str]
 ROW_ACTIVATIONS: frozenset[str]
+GATED_ACTIVATIONS: frozenset[str]
+HALVES: int
 THREADED_BYTES: int
 FANS: dict[str, int]
 SCALED: dict[str, int]
@@ -73,21 +76,22 @@ def call_key(arguments: tuple[Any, ...], options: dict[str, Any]) -> tuple[Any, 
 def address(memory: Any) -> int: ...
 def enter_standard_mode() -> int: ...
 def leave_standard_mode(before: int) -> None: ...
+
+@final
+class Function:
+    takes: int
+    def __new__(
+        cls, code: int, parameters: tuple[float, ...] = (), of_columns: NDArray[Any] | None = None
+    ) -> Function: ...
+
 def activate(
-    x: Any,
-    kind: int,
-    parameter: float,
-    out: Any,
-    of_rows: bool,
-    threads: int | Callable[[], int],
-    known_apart: bool = False,
+    x: Any, function: Function, out: Any, threads: int | Callable[[], int], known_apart: bool = False
 ) -> NDArray[Any] | None: ...
 def dense(
     x: Any,
     weight: Any,
     bias: Any,
-    kind: int,
-    parameter: float,
+    function: Function,
     out: Any,
     transpose_weight: bool,
     threads: int | Callable[[], int],
@@ -104,7 +108,7 @@ class Network:
     inputs: int
     outputs: int
     shapes: list[tuple[tuple[int, ...], tuple[int, ...] | None]]
-    def __new__(cls, dtype: int, layers: list[tuple[Any, Any, int, float]], leading: tuple[int, ...]) -> Network: ...
+    def __new__(cls, dtype: int, layers: list[tuple[Any, Any, Function]], leading: tuple[int, ...]) -> Network: ...
     def set(self, index: int, weight: Any, bias: Any) -> None: ...
     def get(self, index: int) -> tuple[NDArray[Any], NDArray[Any] | None]: ...
     def run(

@@ -3,7 +3,6 @@
 from cpython.buffer cimport PyBUF_C_CONTIGUOUS, PyBUF_SIMPLE, PyBUF_WRITABLE, PyBuffer_Release, PyObject_GetBuffer
 from cpython.exc cimport PyErr_Clear, PyErr_Occurred, PyErr_SetString
 from cpython.mem cimport PyMem_Calloc, PyMem_Free, PyMem_RawFree, PyMem_RawMalloc
-from libc.math cimport isnan
 from libc.string cimport memcpy, memmove
 
 import sys
@@ -246,16 +245,6 @@ def fulfil(list fills not None, list copies not None, int threads):
             PyBuffer_Release(&views[i])
         PyMem_Free(views)
         PyMem_Free(jobs)
-
-
-# The activations of csrc/activations.def: their codes, the defaults of their parameters, None where they take none, and
-# which of them work on rows. The names are interned, as those in a caller's code are, so that they are found at once.
-ACTIVATIONS = {sys.intern(fi_activation_name(<fi_activation><int>i).decode()): i for i in range(FI_ACTIVATION_COUNT)}
-ACTIVATION_PARAMETERS = {
-    name: None if isnan(fi_activation_parameter(<fi_activation><int>i)) else fi_activation_parameter(<fi_activation><int>i)
-    for name, i in ACTIVATIONS.items()
-}
-ROW_ACTIVATIONS = frozenset([name for name, i in ACTIVATIONS.items() if fi_activation_of_rows(<fi_activation><int>i)])
 
 
 cdef int64_t describe_orthogonal(

@@ -9,14 +9,16 @@ cdef class Network:
     cdef int strip
     cdef fi_layer *layers
     cdef list memories
+    cdef list functions  # which own what the layers' point at
     cdef readonly list shapes  # of weights and biases, None for no bias
     cdef readonly tuple leading
     cdef int64_t population[FI_MAX_NDIM]  # the same
     cdef readonly int64_t inputs, outputs
 
     def __cinit__(self, int dtype, list layers not None, tuple leading not None):
-        """A layer is (weight, bias or None, kind, parameter); weight is (in, out) or leading + (in, out)."""
+        """A layer is (weight, bias or None, function); weight is (in, out) or leading + (in, out)."""
         cdef int i
+        cdef Function function
         self.layers = <fi_layer *>PyMem_RawMalloc(len(layers) * sizeof(fi_layer))
         if self.layers == NULL:
             raise MemoryError(f"{len(layers) * sizeof(fi_layer)} bytes for a network's layers cannot be had")
@@ -32,12 +34,15 @@ cdef class Network:
         self.strip = fi_strip(self.dtype)
         self.memories = [None] * (2 * self.count)
         self.shapes = []
+        self.functions = []
         for i in range(self.count):
-            weight, bias, kind, parameter = layers[i]
+            weight, bias, function = layers[i]
             self.layers[i].depth = weight.shape[-2]
             self.layers[i].columns = weight.shape[-1]
-            self.layers[i].activation = <fi_activation><int>kind
-            self.layers[i].parameter = parameter
+            if not function.fits(self.dtype, self.layers[i].columns):
+                raise ValueError("an activation does not fit its layer")
+            self.layers[i].function = function.c
+            self.functions.append(function)
             self.layers[i].strips_item = 0
             self.layers[i].bias_item = 0
             self.layers[i].bias = NULL
@@ -48,7 +53,7 @@ cdef class Network:
             self.shapes.append((weight.shape, None if bias is None else bias.shape))
             self.set(i, weight, bias)
         self.inputs = self.layers[0].depth
-        self.outputs = self.layers[self.count - 1].columns
+        self.outputs = fi_outputs(&self.layers[self.count - 1])
 
     def __dealloc__(self):
         PyMem_RawFree(self.layers)

@@ -17,6 +17,7 @@ from fastinit import _kernels
 from fastinit.forward import _activation
 from oracle import forward as oracle_forward
 from support.activation_cases import (
+    HALVES,
     NAMES,
     PARAMETERS,
     ROWS,
@@ -39,6 +40,10 @@ def tool() -> ModuleType:
     return load_tool("check_activations")
 
 
+def with_parameters(name: str, values: tuple[float, ...]) -> Any:
+    return name, dict(zip(_activation.PARAMETERS[name], values, strict=False))
+
+
 # ---- to the bit ----
 
 
@@ -47,11 +52,11 @@ def tool() -> ModuleType:
 def test_equals_the_oracle(name: str, dtype: Any, isa: str) -> None:
     x = np.concatenate([edge_values(dtype), random_values(dtype, 3000 if dtype is np.float32 else 1200)])
     assert_same_bits(fastinit.activate(x, name), oracle_forward.activate(x, name), x)
-    for parameter in PARAMETERS.get(name, []):
-        expected = oracle_forward.activate(x, name, parameter)
-        if name == "softplus" and parameter < np.finfo(dtype).tiny:
+    for parameters in PARAMETERS.get(name, []):
+        if name in ("softplus", "celu") and parameters[0] < np.finfo(dtype).tiny:
             continue
-        assert_same_bits(fastinit.activate(x, (name, parameter)), expected, x)
+        expected = oracle_forward.activate(x, name, *parameters)
+        assert_same_bits(fastinit.activate(x, with_parameters(name, parameters)), expected, x)
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
@@ -62,13 +67,37 @@ def test_rows_equal_the_oracle(name: str, columns: int, dtype: Any, isa: str) ->
     expected = oracle_forward.activate(x, name)
     found = fastinit.activate(x, name)
     assert_same_bits(found, expected, x)
-    broken = np.isnan(x).any(1) | (x == np.inf).any(1) | (x == -np.inf).all(1)
+    if name == "prelu":
+        return
+    endless = np.inf if name != "softmin" else -np.inf
+    broken = np.isnan(x).any(1)
+    if name != "hardmax":
+        broken |= (x == endless).any(1) | (x == -endless).all(1)
     assert np.isnan(found[broken]).all()
     assert not np.isnan(found[~broken]).any()
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("columns", [2, 4, 6, 14, 16, 30, 34, 62, 64, 66, 200])
+@pytest.mark.parametrize("name", HALVES)
+def test_halves_equal_the_oracle(name: str, columns: int, dtype: Any, isa: str) -> None:
+    x = row_cases(dtype, columns)
+    found = fastinit.activate(x, name)
+    assert found.shape == (len(x), columns // 2)
+    assert_same_bits(found, oracle_forward.activate(x, name))
+    inner = {"glu": "sigmoid", "swiglu": "silu", "geglu": "gelu"}[name]
+    value, gate = np.split(x, 2, axis=1)
+    with np.errstate(all="ignore"):
+        assert_same_bits(found, value * fastinit.activate(gate, inner))
+    out = np.full((len(x) + 1, columns // 2), 77, dtype)
+    assert fastinit.activate(x, name, out[:-1]) is not None
+    assert_same_bits(out[:-1], found)
+    assert (out[-1] == 77).all()
+    assert_same_bits(fastinit.activate(x[::-1], name), np.ascontiguousarray(found[::-1]))
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("name", VALUES + ROWS)
 def test_every_size_and_no_byte_beyond(name: str, dtype: Any, isa: str) -> None:
     """Inputs and outputs begin anywhere, stand between other values, and are one and the same or not."""
     rng = np.random.default_rng(1)
@@ -96,7 +125,7 @@ def test_every_size_and_no_byte_beyond(name: str, dtype: Any, isa: str) -> None:
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", VALUES + ROWS)
 def test_threads_and_place_change_no_bit(name: str, dtype: Any) -> None:
     x = (np.random.default_rng(2).normal(size=(331, 997)) * 4).astype(dtype)
     whole = fastinit.activate(x, name, threads=1)
@@ -110,7 +139,7 @@ def test_threads_and_place_change_no_bit(name: str, dtype: Any) -> None:
 
 @pytest.mark.parametrize("bits_of_mode", [FTZ | DAZ, UPWARD], ids=["flush to zero", "upward"])
 @pytest.mark.parametrize("dtype", DTYPES)
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", VALUES + ROWS)
 def test_a_foreign_mode_changes_no_bit_and_is_kept(
     name: str,
     dtype: Any,
@@ -193,7 +222,7 @@ def test_errors_of_softplus_with_beta(beta: float, dtype: Any) -> None:
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
-@pytest.mark.parametrize("name", ROWS)
+@pytest.mark.parametrize("name", ["softmax", "log_softmax"])
 @pytest.mark.parametrize("columns", [1, 2, 10, 1000])
 def test_errors_of_rows(columns: int, name: str, dtype: Any) -> None:
     truth, rng = tool(), np.random.default_rng(columns)
@@ -231,7 +260,7 @@ def test_special_values(dtype: Any, isa: str) -> None:
         return [str(float(y)) for y in fastinit.activate(np.array(values, dtype), name)]
 
     inf, tiny = math.inf, float(np.finfo(dtype).smallest_subnormal)
-    for name in NAMES:
+    for name in VALUES + ROWS:
         assert f(name, math.nan) == ["nan"], name
     assert f("relu", -0.0, 0.0, -1.0, inf, -inf, tiny) == ["0.0", "0.0", "0.0", "inf", "0.0", str(tiny)]
     assert f("relu6", -0.0, 7.0, inf, -inf, 5.5) == ["0.0", "6.0", "6.0", "0.0", "5.5"]
@@ -278,27 +307,50 @@ X = np.array([[-1.0, 2.0, 3.0], [0.5, -4.0, 1.0]], np.float32)
 @pytest.mark.parametrize(
     ("arguments", "error", "sentence"),
     [
-        (([1.0], "relu"), TypeError, "`x` must be a NumPy array of float32 or float64. Received: list"),
-        ((np.arange(3), "relu"), TypeError, r"`x` must be .* Received: dtype dtype\('int64'\)"),
-        ((X.astype(np.float16), "relu"), TypeError, "`x` must be a NumPy array of float32 or float64"),
-        ((X.astype(object), "relu"), TypeError, "`x` must be a NumPy array of float32 or float64"),
-        ((X.astype(">f4"), "relu"), TypeError, "`x` must be a NumPy array of float32 or float64"),
         (
-            (X, "swish"),
-            ValueError,
-            "an activation must be one of linear, relu, .*log_softmax. Did you mean 'silu'. Received: 'swish'",
+            ([1.0], "relu"),
+            TypeError,
+            "`x` must be a NumPy array of float32, float64, float16 or bfloat16. Received: list",
         ),
-        ((X, 3), TypeError, r"an activation must be a name or a \(name, parameter\) pair. Received: 3"),
-        ((X, ("relu",)), TypeError, r"an activation must be a name or a \(name, parameter\) pair"),
-        ((X, (3, 1.0)), TypeError, r"an activation must be a name or a \(name, parameter\) pair"),
-        ((X, ("relu", 1.0)), ValueError, "only the activations leaky_relu, elu, softplus take a parameter"),
-        ((X, ("elu", math.inf)), ValueError, "`parameter` must be finite. Received: parameter=inf"),
-        ((X, ("elu", "1")), TypeError, "`parameter` must be a real number"),
-        ((X, ("elu", True)), TypeError, "`parameter` must be a real number"),
+        ((np.arange(3), "relu"), TypeError, r"`x` must be .* Received: dtype dtype\('int64'\)"),
+        ((X.astype(object), "relu"), TypeError, "`x` must be a NumPy array of float32, float64, float16 or bfloat16"),
+        ((X.astype(">f4"), "relu"), TypeError, "or bfloat16 in native byte order"),
+        (
+            (X, "rellu"),
+            ValueError,
+            "an activation must be one of linear, relu, .*geglu. Did you mean 'relu'. Received: 'rellu'",
+        ),
+        ((X, 3), TypeError, r"an activation must be a name, a \(name, parameter\) pair or .*. Received: 3"),
+        ((X, ("relu",)), TypeError, r"an activation must be a name, a \(name, parameter\) pair or"),
+        ((X, (3, 1.0)), TypeError, r"an activation must be a name, a \(name, parameter\) pair or"),
+        ((X, ("tanh", 1.0)), ValueError, r"the activation tanh takes no parameter. Received: \('tanh', 1.0\)"),
+        ((X, ("tanh", {"alpha": 1.0})), ValueError, "the activation tanh takes no parameter"),
+        ((X, ("elu", {"alfa": 1})), ValueError, "the parameters of elu are alpha. Received: 'alfa'"),
+        ((X, ("elu", math.inf)), ValueError, "`alpha` of elu must be finite. Received: alpha=inf"),
+        ((X, ("elu", "1")), TypeError, "`alpha` must be a real number"),
+        ((X, ("elu", True)), TypeError, "`alpha` must be a real number"),
         ((X, ("elu", 1e39)), ValueError, "every value must be finite in float32"),
-        ((X, ("softplus", 0.0)), ValueError, "the parameter of softplus, beta, must be > 0. Received: beta=0.0"),
-        ((X, ("softplus", -1)), ValueError, "the parameter of softplus, beta, must be > 0"),
-        ((X, ("softplus", 1e-40)), ValueError, "beta, must be at least 1.17549e-38 in float32"),
+        ((X, ("softplus", 0.0)), ValueError, "`beta` of softplus must be finite and > 0. Received: beta=0.0"),
+        ((X, ("softplus", -1)), ValueError, "`beta` of softplus must be finite and > 0"),
+        ((X, ("softplus", 1e-40)), ValueError, "`beta` of softplus must be at least 1.17549e-38 in float32"),
+        ((X, ("celu", 0)), ValueError, "`alpha` of celu must be finite and > 0. Received: alpha=0"),
+        ((X, ("relu", {"max_value": -1})), ValueError, "`max_value` of relu must be >= 0. Received: max_value=-1"),
+        ((X, ("soft_shrink", math.inf)), ValueError, "`threshold` of soft_shrink must be finite and >= 0"),
+        (
+            (X, ("hard_tanh", math.nan)),
+            ValueError,
+            "`min_value` of hard_tanh must be a number. Received: min_value=nan",
+        ),
+        (
+            (X, ("hard_tanh", {"min_value": 2})),
+            ValueError,
+            "`max_value` of hard_tanh must be at least `min_value`. Received: min_value=2.0, max_value=1.0",
+        ),
+        ((X, ("prelu", np.ones(2, np.float32))), ValueError, "have a value for each of the 3 columns. Received: shape"),
+        ((X, ("prelu", np.ones(3))), TypeError, "`negative_slope` must have the dtype of `x`, float32"),
+        ((X, ("prelu", np.ones((1, 3), np.float32))), ValueError, "must be a number or an array of one axis"),
+        ((X, ("prelu", np.full(3, np.nan, np.float32))), ValueError, "`negative_slope` of prelu must be finite"),
+        ((X, "glu"), ValueError, "glu must have an even number of columns, .* Received: 3"),
         ((np.ones(()), "softmax"), ValueError, "`x` must have at least one axis for softmax"),
         ((X, "relu", [1.0]), TypeError, "`out` must be a NumPy array"),
         ((X, "relu", np.empty((2, 3))), TypeError, "`out` must have dtype float32"),
@@ -335,24 +387,35 @@ def test_wrong_outputs_are_left_alone() -> None:
 
 
 def test_the_kernels_guard_memory() -> None:
-    x, code = np.ones((2, 3), np.float32), _kernels.ACTIVATIONS["relu"]
-    for wrong in (-1, 19):
+    x, relu, softmax = np.ones((2, 3), np.float32), _activation.resolve("relu"), _activation.resolve("softmax")
+    for wrong in (-1, len(NAMES)):
         with pytest.raises(ValueError, match="there is no activation of code"):
-            _kernels.activate(x, wrong, 0.0, x, False, 1)
+            _kernels.Function(wrong)
+    with pytest.raises(ValueError, match="an activation has at most 3 parameters"):
+        _kernels.Function(0, (1.0, 2.0, 3.0, 4.0))
+    with pytest.raises(TypeError, match="must be an array of float32 or float64"):
+        _kernels.Function(0, (), np.ones(3, np.float16))
+    with pytest.raises(ValueError, match="must be 1-D and contiguous"):
+        _kernels.Function(0, (), np.ones(6)[::2])
     read_only = x.copy()
     read_only.flags.writeable = False
-    for wrong_x, out, of_rows in (
-        (x.astype(np.float16), None, False),
-        ([1.0], None, False),
-        (x, np.ones(6, np.float32), False),
-        (x, np.ones((2, 3)), False),
-        (x, np.ones((3, 2), np.float32).T, False),
-        (x, np.zeros(25, np.uint8)[1:].view(np.float32).reshape(2, 3), False),
-        (x, read_only, False),
-        (x[::-1], x, False),
-        (np.ones((), np.float32), None, True),
+    glu, prelu = _activation.resolve("glu"), _activation.resolve(("prelu", np.ones(2, np.float32)))
+    for wrong_x, out, function in (
+        (x.astype(np.float16), None, relu),
+        ([1.0], None, relu),
+        (x, np.ones(6, np.float32), relu),
+        (x, np.ones((2, 3)), relu),
+        (x, np.ones((3, 2), np.float32).T, relu),
+        (x, np.zeros(25, np.uint8)[1:].view(np.float32).reshape(2, 3), relu),
+        (x, read_only, relu),
+        (x[::-1], x, relu),
+        (np.ones((), np.float32), None, softmax),
+        (x, None, glu),
+        (x[:, :2], np.ones((2, 2), np.float32), glu),
+        (x, None, prelu),
+        (x[:, :2].astype(np.float64), None, prelu),
     ):
-        assert _kernels.activate(wrong_x, code, 0.0, out, of_rows, 1) is None
+        assert _kernels.activate(wrong_x, function, out, 1) is None
     assert (x == 1).all()
 
 
@@ -401,19 +464,30 @@ def test_more_than_32_axes() -> None:
 
 
 def test_names_are_resolved() -> None:
-    assert _activation.resolve(None) == (_kernels.ACTIVATIONS["linear"], 0.0)
-    assert _activation.resolve("leaky_relu") == (_kernels.ACTIVATIONS["leaky_relu"], 0.01)
-    assert _activation.resolve(("elu", np.float32(2))) == (_kernels.ACTIVATIONS["elu"], 2.0)
-    assert _activation.resolve(("gelu", None)) == (_kernels.ACTIVATIONS["gelu"], 0.0)
+    assert _activation.resolve(None) is _activation.resolve("linear") is _activation.resolve("identity")
+    assert _activation.resolve("silu") is _activation.resolve("swish")
+    assert _activation.described(None) == ("linear", [])
+    assert _activation.described("leaky_relu") == ("leaky_relu", [0.01])
+    assert _activation.described(("elu", np.float32(2))) == ("elu", [2.0])
+    assert _activation.described(("gelu", None)) == ("gelu", [])
+    assert _activation.described(
+        (
+            "swish",
+            {
+                "beta": 2,
+            },
+        )
+    ) == ("silu", [2.0])
+    assert _activation.described(("relu", {"threshold": 1})) == ("relu", [0.0, math.inf, 1.0])
     assert np.array_equal(fastinit.activate(X, None), X)
-    assert list(oracle_forward.VALUES) + list(oracle_forward.ROWS) == NAMES
+    assert {*oracle_forward.VALUES, *oracle_forward.ROWS, *oracle_forward.HALVES} == set(NAMES)
 
 
 @settings(max_examples=200, deadline=None)
 @given(st.data())
 def test_any_shape_and_strides(data: st.DataObject) -> None:
     shape = tuple(data.draw(st.lists(st.integers(0, 6), max_size=4)))
-    name = data.draw(st.sampled_from(VALUES if shape == () else NAMES))
+    name = data.draw(st.sampled_from(VALUES if shape == () else VALUES + ROWS))
     dtype = data.draw(st.sampled_from(DTYPES))
     steps = [data.draw(st.sampled_from([1, 2, -1, -3])) for _ in shape]
     sizes = [n * abs(step) for n, step in zip(shape, steps, strict=True)]
@@ -439,8 +513,16 @@ ONNX = {
     "relu": "relu", "elu": "elu", "selu": "selu", "gelu": "gelu", "sigmoid": "sigmoid", "hardswish": "hard_silu",
     "tanh": "tanh", "softplus": "softplus", "softsign": "softsign", "mish": "mish", "exp": "exp",
     "softmax": "softmax", "logsoftmax": "log_softmax", "leakyrelu": "leaky_relu", "swish": "silu",
+    "celu": "celu", "hardsigmoid": "hard_sigmoid", "hardmax": "hardmax", "thresholdedrelu": "thresholded_relu",
+    "prelu": "prelu", "shrink": "shrink",
 }  # fmt: skip
-ONNX_ATTRIBUTES = {"LeakyRelu": "alpha", "Elu": "alpha"}
+# Parameters that ONNX has otherwise by default, and what it calls them.
+ONNX_DEFAULTS = {"HardSigmoid": {"alpha": 0.2, "beta": 0.5}}
+ONNX_ATTRIBUTES = {
+    "LeakyRelu": {"alpha": "negative_slope"}, "Elu": {"alpha": "alpha"}, "Celu": {"alpha": "alpha"},
+    "HardSigmoid": {"alpha": "alpha", "beta": "beta"}, "ThresholdedRelu": {"alpha": "threshold"},
+    "Selu": {"alpha": "alpha", "gamma": "gamma"}, "Swish": {"alpha": "beta"},
+}  # fmt: skip
 
 
 def onnx_cases() -> list[Any]:
@@ -464,21 +546,30 @@ def onnx_cases() -> list[Any]:
             x = np.asarray(case.data_sets[0][0][0])
             if node.op_type == "Gelu" and attributes.pop("approximate", b"none") == b"tanh":
                 name = "gelu_tanh"
-            if node.op_type in ("LeakyRelu", "Elu") and "alpha" in attributes:
-                name = (name, attributes.pop("alpha"))
-            if node.op_type in ("Softmax", "LogSoftmax") and attributes.get("axis", -1) in (-1, x.ndim - 1):
-                attributes.pop("axis", None)
-            # What is left is an axis but the last, SELU's own constants or Swish's alpha: we have none of these.
-            if not attributes or attributes == {"alpha": 1.0}:
-                found.append((case.name, name, x, np.asarray(case.data_sets[0][1][0])))
+            names = ONNX_ATTRIBUTES.get(node.op_type, {})
+            given = {own: attributes.pop(theirs) for theirs, own in names.items() if theirs in attributes}
+            given = ONNX_DEFAULTS.get(node.op_type, {}) | given
+            axis = attributes.pop("axis", -1)
+            if node.op_type == "PRelu":
+                slopes = np.asarray(case.data_sets[0][0][1])
+                if slopes.ndim > 1:
+                    continue  # a slope for each element
+                given = {"negative_slope": np.broadcast_to(slopes, x.shape[-1:]).copy()}
+            if node.op_type == "Shrink":
+                bias, name = attributes.pop("bias", 0.0), "soft_shrink" if attributes.get("bias") else "hard_shrink"
+                given = {"threshold": attributes.pop("lambd")}
+                name = "soft_shrink" if bias == given["threshold"] else "hard_shrink"
+            assert not attributes, (case.name, attributes)
+            found.append((case.name, (name, given) if given else name, axis, x, np.asarray(case.data_sets[0][1][0])))
         return found
 
 
 def test_onnx_operators() -> None:
     cases = onnx_cases()
-    names = {name[0] if isinstance(name, tuple) else name for _, name, _, _ in cases}
+    names = {name[0] if isinstance(name, tuple) else name for _, name, _, _, _ in cases}
     assert {"relu", "gelu", "gelu_tanh", "sigmoid", "tanh", "softmax", "log_softmax", "mish", "leaky_relu"} <= names
-    for case, name, x, y in cases:
-        found = fastinit.activate(x, name)
+    assert {"celu", "hard_sigmoid", "hardmax", "thresholded_relu", "prelu", "hard_shrink", "soft_shrink"} <= names
+    for case, name, axis, x, y in cases:
+        found = fastinit.activate(x, name, axis=axis)
         assert found.dtype == y.dtype, case
         np.testing.assert_allclose(found, y, rtol=1e-5 if x.dtype == np.float32 else 1e-12, atol=1e-7, err_msg=case)

@@ -18,7 +18,7 @@ from fastinit.forward import _activation
 from oracle import forward as oracle_forward
 from oracle import orthogonal as oracle_orthogonal
 from oracle import stream as oracle_stream
-from support.activation_cases import NAMES, PARAMETERS, ROWS, edge_values, random_values, row_cases
+from support.activation_cases import NAMES, PARAMETERS, VALUES, edge_values, random_values, row_cases
 from support.isas import RUNNABLE
 from support.law_cases import (
     ALL,
@@ -110,15 +110,22 @@ def activation_number(name: str) -> int:
     return _kernels.ACTIVATIONS[name]
 
 
+def function_fields(name: str, *given: float) -> str:
+    """An activation with values for its first parameters, as the harness reads it."""
+    standard = [value for value, _ in _activation.PARAMETERS[name].values()]
+    values = [*given, *standard[len(given) :], 0.0, 0.0, 0.0][:3]
+    return " ".join([str(activation_number(name)), *(float(value).hex() for value in values)])
+
+
 def normal(shape: tuple[int, ...], dtype: Any, seed: int) -> np.ndarray:
     return fastinit.normal(shape, 0.0, 1.0, dtype=dtype, seed=seed)
 
 
-def oracle_layer(x: np.ndarray, i: int, columns: int, name: str, parameter: float | None = None) -> np.ndarray:
+def oracle_layer(x: np.ndarray, i: int, columns: int, name: str, *parameters: float) -> np.ndarray:
     """What layer i of the harness makes of x."""
     weight = normal((x.shape[1], columns), x.dtype, seed=2 + 2 * i)
     bias = normal((columns,), x.dtype, seed=3 + 2 * i)
-    return oracle_forward.activate(oracle_forward.dense(x, weight, bias), name, parameter)
+    return oracle_forward.activate(oracle_forward.dense(x, weight, bias), name, *parameters)
 
 
 # Rows, depth, columns: tiles and strips of every instruction set, blocks of depth and rows, and pieces of columns,
@@ -138,22 +145,27 @@ NETWORKS: list[tuple[int, int, list[tuple[str, int]]]] = [
     (rows, 9, [("tanh", 50), ("gelu", 13), ("softmax", 30), ("linear", 7)]) for rows in (1, 2, 12, 50)
 ]
 NETWORKS += [(3, 385, [("relu", 1100), ("log_softmax", 5)]), (245, 2, [("silu", 700), ("mish", 3)])]
+NETWORKS += [(rows, 7, [("swiglu", 34), ("glu", 30), ("prelu", 9), ("geglu", 10)]) for rows in (1, 13, 250)]
 
 
 def product_rows(dtype: str) -> Iterator[tuple[str, bytes]]:
     for rows, depth, columns in (*PRODUCTS, *DIVIDED):
         x = normal((rows, depth), dtype, seed=1)
         expected = oracle_layer(x, 0, columns, "relu").tobytes()
-        number, threads = activation_number("relu"), 3 if (rows, depth, columns) in DIVIDED else 1
-        yield f"dense {dtype} {number} 0 {rows} {depth} {columns} 0 {threads}", expected
+        number, threads = function_fields("relu"), 3 if (rows, depth, columns) in DIVIDED else 1
+        yield f"dense {dtype} {number} {rows} {depth} {columns} 0 {threads}", expected
         weight = normal((columns, depth), dtype, seed=2).T
         bias = normal((columns,), dtype, seed=3)
         across = oracle_forward.dense(x, weight, bias).tobytes()
-        yield f"dense {dtype} 0 0 {rows} {depth} {columns} 1 {threads}", across
-    for name, default in _activation.PARAMETERS.items():
-        parameter = default and default * 1.5
-        expected = oracle_layer(normal((9, 6), dtype, seed=1), 0, 30, name, parameter).tobytes()
-        yield f"dense {dtype} {activation_number(name)} {(parameter or 0.0).hex()} 9 6 30 0 1", expected
+        yield f"dense {dtype} {function_fields('linear')} {rows} {depth} {columns} 1 {threads}", across
+    for name, parameters in _activation.PARAMETERS.items():
+        values = [1.5 * standard for standard, _ in parameters.values()][:1]
+        expected = oracle_layer(normal((9, 6), dtype, seed=1), 0, 30, name, *values).tobytes()
+        yield f"dense {dtype} {function_fields(name, *values)} 9 6 30 0 1", expected
+    for rows, depth, columns, threads in ((1200, 3, 700, 1), (1, 5, 2, 1), (600, 200, 130, 3)):
+        x = normal((rows, depth), dtype, seed=1)
+        expected = oracle_layer(x, 0, columns, "swiglu").tobytes()
+        yield f"dense {dtype} {function_fields('swiglu')} {rows} {depth} {columns} 0 {threads}", expected
 
 
 def network_rows(dtype: str) -> Iterator[tuple[str, bytes]]:
@@ -161,7 +173,7 @@ def network_rows(dtype: str) -> Iterator[tuple[str, bytes]]:
         x = normal((rows, width), dtype, seed=1)
         fields = f"network {dtype} {rows} {len(layers)} {width}"
         for i, (name, columns) in enumerate(layers):
-            x = oracle_layer(x, i, columns, name, _activation.PARAMETERS[name])
+            x = oracle_layer(x, i, columns, name)
             fields += f" {activation_number(name)} {columns}"
         yield fields, x.tobytes()
 
@@ -182,7 +194,7 @@ SCATTERED: list[Callable[..., tuple[int, tuple[int, int, int]]]] = [
 def scattered_rows(dtype: str) -> Iterator[tuple[str, bytes]]:
     """Arrays anywhere in memory; two parts of x of more than 4 MB, the second with fewer rows, on two threads."""
     n = np.dtype(dtype).itemsize
-    relu, gelu = activation_number("relu"), activation_number("gelu")
+    relu, gelu, glu = function_fields("relu"), activation_number("gelu"), function_fields("glu")
     for items, rows, depth, columns, threads in (
         (1, 32, 8, 4, 1), (3, 5, 7, 33, 1), (2, 70, 21, 12, 3), (1, 1, 1, 1, 1),
         (1, 1100, 960, 3, 2), (1100, 1, 960, 3, 2),
@@ -194,14 +206,16 @@ def scattered_rows(dtype: str) -> Iterator[tuple[str, bytes]]:
             shift, strides = layout(n, items, rows, depth)
             weights = f"{n * columns} {n} {n}" if shift == 0 else f"{-n - 2} {(n + 2) * depth} {n + 1}"
             fields = f"{items} {rows} {depth} {columns} {threads} {shift} {strides[0]} {strides[1]} {strides[2]}"
-            yield f"scattered {dtype} {relu} 0 {fields} {weights}", expected
+            yield f"scattered {dtype} {relu} {fields} {weights}", expected
+            if columns % 2 == 0:
+                yield f"scattered {dtype} {glu} {fields} {weights}", oracle_layer(x, 0, columns, "glu").tobytes()
             if items == 1:
                 fields = f"{shift} {strides[1]} {strides[2]} {dtype} {rows} 1 {depth} {gelu} {columns}"
                 yield f"scattered_network {fields}", of_network
             if items == 1 and (shift or strides[1:] != (n * depth, n)) and 1 < x.size < 10000:
                 for name in ("linear", "softmax"):
                     y = oracle_forward.activate(x, name).tobytes()
-                    fields = f"{shift} {strides[1]} {strides[2]} {dtype} {activation_number(name)} 0"
+                    fields = f"{shift} {strides[1]} {strides[2]} {dtype} {function_fields(name)}"
                     yield f"scattered_activate {fields} {rows} {depth} {threads}", y
 
 
@@ -238,15 +252,15 @@ def activation_rows() -> Iterator[tuple[str, bytes]]:
     """Every activation of edge cases and random values; of rows of an awkward length."""
     for dtype in (np.float32, np.float64):
         values = np.concatenate([edge_values(dtype), random_values(dtype, 600)])
-        cases: list[tuple[str, float]] = [(name, _activation.PARAMETERS[name] or 0.0) for name in NAMES]
-        cases += [(name, parameter) for name, several in PARAMETERS.items() for parameter in several[:2]]
-        for name, parameter in cases:
-            x = row_cases(dtype, 37) if name in ROWS else values
-            y = oracle_forward.activate(x, name, parameter)
+        cases: list[tuple[str, tuple[float, ...]]] = [(name, ()) for name in NAMES]
+        cases += [(name, parameters) for name, several in PARAMETERS.items() for parameters in several[:2]]
+        for name, parameters in cases:
+            x = row_cases(dtype, 38) if name not in VALUES else values
+            y = oracle_forward.activate(x, name, *parameters)
             y[np.isnan(y)] = np.nan
             words = " ".join(f"{word:x}" for word in x.ravel().view(np.uint32))
-            columns = x.shape[-1] if name in ROWS else 1
-            fields = f"activate {np.dtype(dtype).name} {_kernels.ACTIVATIONS[name]} {parameter.hex()} {columns} 0 given"
+            columns = 1 if name in VALUES else x.shape[-1]
+            fields = f"activate {np.dtype(dtype).name} {function_fields(name, *parameters)} {columns}"
             yield f"{fields} {x.nbytes // 4} {words}", y.tobytes()
 
 

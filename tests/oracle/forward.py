@@ -35,11 +35,15 @@ class Width:
         self.highest = self.real(100.0 if single else 720.0)
         self.gelu_most = self.real(15.0 if single else 39.0)
         self.gelu_tanh_most = self.real(11.0 if single else 22.0)
+        self.deepest = self.real(-195.0 if single else -1460.0)
+        self.celu_least = self.real(-(2.0**-26) if single else -(2.0**-55))
+        self.tanh_shrink_most = self.real(1.0)
+        self.least, self.most = np.finfo(self.real).smallest_subnormal, np.finfo(self.real).max
         self.tanh_most = self.real(10.0 if single else 20.0)
         self.softsign_most = self.real(2.0**30 if single else 2.0**60)
         for name in (
             "exp_rest", "log1p_rest", "mills_p", "mills_q", "log2_e", "log_2", "gelu_tanh_linear", "gelu_tanh_cubic",
-            "selu_scale",
+            "selu_scale", "quick_gelu_slope", "tanh_shrink_rest",
         ):  # fmt: skip
             table = ACTIVATIONS.get(f"{name}{bits}", ())  # float32 has no mills_p and mills_q
             setattr(self, name, [self.real(c) for c in table])
@@ -110,6 +114,14 @@ def scale(w: Width, y: Reals, n: Reals) -> Reals:
     return (y * w.power(half)) * w.power(total - half)
 
 
+def scale_far_down(w: Width, y: Reals, n: Reals) -> Reals:
+    biases, headroom = w.integer(w.bias + w.headroom), w.integer(w.headroom)
+    total = n + w.integer(3) * biases
+    part = (total.view(np.uint32 if w.shift == 23 else np.uint64) >> 2).view(w.integer)
+    step = w.power(part - headroom)
+    return (((y * step) * step) * step) * w.power(total - w.integer(3) * part - headroom)
+
+
 def minus_quotient(w: Width, top: Reals, top_more: Any, bottom: Reals, more: Reals) -> Reals:
     r = w.real(-1) / bottom
     q = top * r
@@ -148,24 +160,81 @@ def log1p_row(x: float) -> float:
 # ---- activations of single values ----
 
 
-def relu(w: Width, x: Reals) -> Reals:
-    return clamp_low(x, w.real(0)) + w.real(0)
+def vanished(w: Width, x: Reals) -> Reals:
+    return clamp_high(clamp_low(x, w.real(-1)), w.real(1)) * w.real(0)
+
+
+def relu(w: Width, x: Reals, slope: Any, most: Any, threshold: Any) -> Reals:
+    if (slope, most, threshold) == (0, np.inf, 0):
+        return clamp_low(x, w.real(0)) + w.real(0)
+    below = slope * (x - threshold) if slope != 0 else w.real(0)
+    return np.where(x < threshold, below, clamp_high(x, most)) + w.real(0)
 
 
 def relu6(w: Width, x: Reals) -> Reals:
-    return clamp_high(relu(w, x), w.real(6))
+    return clamp_high(clamp_low(x, w.real(0)) + w.real(0), w.real(6))
 
 
 def leaky_relu(w: Width, x: Reals, slope: Any) -> Reals:
     return np.where(x < 0, x * slope, x)
 
 
-def hard_sigmoid(w: Width, x: Reals) -> Reals:
+def hard_sigmoid(w: Width, x: Reals, alpha: Any, beta: Any) -> Reals:
+    if (alpha, beta) == (w.real(1 / 6), w.real(0.5)):
+        return sixths(w, x)
+    line = w.fma(alpha, x, beta) if alpha != 0 else beta + vanished(w, x)
+    return clamp_high(clamp_low(line, w.real(0)), w.real(1))
+
+
+def sixths(w: Width, x: Reals) -> Reals:
     return clamp_high(clamp_low(x + w.real(3), w.real(0)), w.real(6)) / w.real(6)
 
 
 def hard_silu(w: Width, x: Reals) -> Reals:
-    return clamp_low(x, w.real(-3)) * hard_sigmoid(w, x)
+    return clamp_low(x, w.real(-3)) * sixths(w, x)
+
+
+def hard_tanh(w: Width, x: Reals, low: Any, high: Any) -> Reals:
+    return clamp_high(clamp_low(x, low), high)
+
+
+def hard_shrink(w: Width, x: Reals, threshold: Any) -> Reals:
+    return np.where(threshold < np.abs(x), x, vanished(w, x))
+
+
+def soft_shrink(w: Width, x: Reals, threshold: Any) -> Reals:
+    return with_sign_of(clamp_low(np.abs(x) - threshold, w.real(0)), x)
+
+
+def threshold(w: Width, x: Reals, least: Any, value: Any) -> Reals:
+    return np.where(least < x, x, value + vanished(w, np.abs(x)))
+
+
+def thresholded_relu(w: Width, x: Reals, least: Any) -> Reals:
+    return threshold(w, x, least, w.real(0))
+
+
+def relu_squared(w: Width, x: Reals) -> Reals:
+    above = clamp_low(x, w.real(0))
+    return above * above
+
+
+def squareplus(w: Width, x: Reals, b: Any) -> Reals:
+    a, c = np.abs(x), np.sqrt(b)
+    large, small = clamp_low(a, c), clamp_high(a, c)
+    q = small / clamp_low(large, w.least)
+    s = large * np.sqrt(w.fma(q, q, w.real(1)))
+    y = w.fma(np.full(x.shape, w.real(0.5)), s, w.real(0.5) * a)
+    return np.where(x < 0, (b / y) * w.real(0.25), y)
+
+
+def sparse_plus(w: Width, x: Reals) -> Reals:
+    raised = clamp_low(x + w.real(1), w.real(0))
+    return np.where(x < 1, raised * raised * w.real(0.25), x)
+
+
+def sparse_sigmoid(w: Width, x: Reals) -> Reals:
+    return clamp_high(clamp_low(x + w.real(1), w.real(0)), w.real(2)) * w.real(0.5)
 
 
 def softsign(w: Width, x: Reals) -> Reals:
@@ -182,8 +251,27 @@ def elu(w: Width, x: Reals, alpha: Any) -> Reals:
     return np.where(x < 0, alpha * expm1(w, x)[0], x)
 
 
-def selu(w: Width, x: Reals) -> Reals:
-    return np.where(x < 0, w.selu_scale[1] * expm1(w, x)[0], w.selu_scale[0] * x)
+def selu(w: Width, x: Reals, alpha: Any, gamma: Any) -> Reals:
+    if (alpha, gamma) == (w.real(1.6732632423543772), w.real(1.0507009873554805)):
+        return np.where(x < 0, w.selu_scale[1] * expm1(w, x)[0], w.selu_scale[0] * x)
+    return np.where(x < 0, (gamma * alpha) * expm1(w, x)[0], gamma * x)
+
+
+def celu(w: Width, x: Reals, alpha: Any) -> Reals:
+    u = x / alpha
+    return np.where(w.celu_least < u, x, alpha * expm1(w, u)[0])
+
+
+def tanh_shrink(w: Width, x: Reals) -> Reals:
+    one, a = w.real(1), np.abs(x)
+    near, far = clamp_high(a, w.tanh_shrink_most), clamp_high(a, w.tanh_most)
+    square = near * near
+    cubed = (near * square) * w.horner(w.tanh_shrink_rest, square)
+    rest, n = exp_split(w, far * w.real(-2), w.real(0))
+    e = scale_down(w, one + rest, n)
+    quotient = w.fma(e, one + far, far - one) / (one + e)
+    y = np.where(a < w.tanh_shrink_most, cubed, quotient)
+    return with_sign_of(np.where(a < w.tanh_most, y, a - one), x)
 
 
 def tanh(w: Width, x: Reals) -> Reals:
@@ -212,8 +300,30 @@ def gated(w: Width, x: Reals, lowest: Any, minus: Reals, less: Any) -> Reals:
     return np.where(x < 0, scale_down(w, y, n), y)
 
 
-def silu(w: Width, x: Reals) -> Reals:
+def silu(w: Width, x: Reals, beta: Any) -> Reals:
+    if beta != 1:
+        return silu_of_any(w, x, beta)
     return gated(w, x, w.lowest, clamp_low(w.real(0) - np.abs(x), w.lowest), w.real(0))
+
+
+def silu_of_any(w: Width, x: Reals, beta: Any) -> Reals:
+    zero, one = w.real(0), w.real(1)
+    bounded = clamp_high(clamp_low(x, -w.most), w.most)
+    u = x * beta if beta != 0 else vanished(w, x)
+    minus, error = zero - np.abs(u), w.fnma(bounded, beta, u)
+    less = np.where(w.deepest < minus, np.where(u < 0, error, zero - error), zero)
+    rest, n = exp_split(w, clamp_low(minus, w.deepest), less)
+    p = one + rest
+    y = np.where(u < 0, w.fma(bounded, rest, bounded), x) / (one + scale_far_down(w, p, n))
+    return np.where(u < 0, scale_far_down(w, y, n), y)
+
+
+def quick_gelu(w: Width, x: Reals) -> Reals:
+    zero, (c, c_rest) = w.real(0), w.quick_gelu_slope
+    a = zero - clamp_high(np.abs(x), -w.lowest)
+    minus = a * c
+    less = np.where(w.lowest < minus, w.fnma(a, c_rest, w.fnma(a, c, minus)), zero)
+    return gated(w, x, w.lowest, clamp_low(minus, w.lowest), less)
 
 
 def gelu_tanh(w: Width, x: Reals) -> Reals:
@@ -270,17 +380,23 @@ def mish(w: Width, x: Reals) -> Reals:
     return np.where(x < 0, scale_down(w, y, n), y)
 
 
-def softplus(w: Width, x: Reals, beta: Any) -> Reals:
-    a = w.real(0) - np.abs(x)
-    minus = a * beta
-    less = np.where(w.lowest < minus, w.fnma(a, beta, minus), w.real(0))
-    rest, n = exp_split(w, clamp_low(minus, w.lowest), less)
+def softplus(w: Width, x: Reals, beta: Any, threshold: Any) -> Reals:
+    minus = (w.real(0) - np.abs(x)) * beta
+    near = ~(minus <= w.lowest)  # where scale_down reaches
+    end = w.lowest if beta == 1 and threshold == np.inf else w.deepest
+    less = np.where(end < minus, w.fnma(w.real(0) - np.abs(x), beta, minus), w.real(0))
+    rest, n = exp_split(w, clamp_low(minus, end), less)
     p = w.real(1) + rest
-    y = p / (w.real(2) + scale_down(w, p, n))
-    z = scale_down(w, y, n)
+    y = p / (w.real(2) + np.where(near, scale_down(w, p, n), w.real(0)))
+    z = np.where(near, scale_down(w, y, n), w.real(0))
     square = z * z
-    t = scale(w, w.fma(y * square, w.horner(w.log1p_rest, square), y + y) / beta, n)
-    return np.where(x > 0, x + t, t)
+    t = w.fma(y * square, w.horner(w.log1p_rest, square), y + y) / beta
+    t = np.where(near, scale(w, t, n), scale_far_down(w, t, n))
+    return np.where(threshold < beta * x, x, np.where(x > 0, x + t, t))
+
+
+def log_sigmoid(w: Width, x: Reals) -> Reals:
+    return -softplus(w, -x, w.real(1), w.real(np.inf))
 
 
 # ---- activations of rows ----
@@ -335,40 +451,114 @@ def log_softmax(w: Width, x: Reals) -> Reals:
     return (d - high) - (less + more)
 
 
-# Name: function, and the default of its parameter.
-VALUES: dict[str, tuple[Callable[..., Reals], float | None]] = {
-    "linear": (lambda w, x: x.copy(), None),
-    "relu": (relu, None),
-    "relu6": (relu6, None),
-    "leaky_relu": (leaky_relu, 0.01),
-    "elu": (elu, 1.0),
-    "selu": (selu, None),
-    "gelu": (gelu, None),
-    "gelu_tanh": (gelu_tanh, None),
-    "silu": (silu, None),
-    "sigmoid": (sigmoid, None),
-    "hard_sigmoid": (hard_sigmoid, None),
-    "hard_silu": (hard_silu, None),
-    "tanh": (tanh, None),
-    "softplus": (softplus, 1.0),
-    "softsign": (softsign, None),
-    "mish": (mish, None),
-    "exp": (exp, None),
+def softmin(w: Width, x: Reals) -> Reals:
+    return softmax(w, -x)
+
+
+def hardmax(w: Width, x: Reals) -> Reals:
+    y = np.full(x.shape, w.real(0 if not np.isnan(x).any() else np.nan))
+    if not np.isnan(x).any():
+        y[np.argmax(x)] = 1
+    return y
+
+
+def sparsemax(w: Width, x: Reals) -> Reals:
+    if np.isnan(x).any() or not np.isfinite(x.max()):
+        return np.full(x.shape, w.real(np.nan))
+    d = x.astype(np.float64) - np.float64(x.max())
+    t, before = np.float64(-1), -1
+    while True:
+        support = d > t
+        if support.sum() == before:
+            break
+        total = error = np.float64(0)
+        for value in d[support]:
+            new = total + value
+            back = new - total
+            error = error + ((total - (new - back)) + (value - back))
+            total = new
+        before = support.sum()
+        t = ((total + error) - 1) / np.float64(before)
+    y = d - t
+    return np.where(y > 0, y, 0).astype(w.real)
+
+
+def prelu(w: Width, x: Reals, slope: Any) -> Reals:
+    return np.where(x < 0, x * slope, x)
+
+
+# ---- activations of the halves of rows ----
+
+
+def glu(w: Width, value: Reals, gate: Reals) -> Reals:
+    return value * sigmoid(w, gate)
+
+
+def swiglu(w: Width, value: Reals, gate: Reals) -> Reals:
+    return value * silu(w, gate, w.real(1))
+
+
+def geglu(w: Width, value: Reals, gate: Reals) -> Reals:
+    return value * gelu(w, gate)
+
+
+# Name: function, and the standard values of its parameters.
+VALUES: dict[str, tuple[Callable[..., Reals], tuple[float, ...]]] = {
+    "linear": (lambda w, x: x.copy(), ()),
+    "relu": (relu, (0.0, math.inf, 0.0)),
+    "relu6": (relu6, ()),
+    "leaky_relu": (leaky_relu, (0.01,)),
+    "elu": (elu, (1.0,)),
+    "selu": (selu, (1.6732632423543772, 1.0507009873554805)),
+    "gelu": (gelu, ()),
+    "gelu_tanh": (gelu_tanh, ()),
+    "silu": (silu, (1.0,)),
+    "sigmoid": (sigmoid, ()),
+    "hard_sigmoid": (hard_sigmoid, (1 / 6, 0.5)),
+    "hard_silu": (hard_silu, ()),
+    "tanh": (tanh, ()),
+    "softplus": (softplus, (1.0, math.inf)),
+    "softsign": (softsign, ()),
+    "mish": (mish, ()),
+    "exp": (exp, ()),
+    "celu": (celu, (1.0,)),
+    "log_sigmoid": (log_sigmoid, ()),
+    "hard_tanh": (hard_tanh, (-1.0, 1.0)),
+    "hard_shrink": (hard_shrink, (0.5,)),
+    "soft_shrink": (soft_shrink, (0.5,)),
+    "tanh_shrink": (tanh_shrink, ()),
+    "threshold": (threshold, (0.0, 0.0)),
+    "thresholded_relu": (thresholded_relu, (1.0,)),
+    "relu_squared": (relu_squared, ()),
+    "squareplus": (squareplus, (4.0,)),
+    "sparse_plus": (sparse_plus, ()),
+    "sparse_sigmoid": (sparse_sigmoid, ()),
+    "quick_gelu": (quick_gelu, ()),
 }
-ROWS: dict[str, Callable[..., Reals]] = {"softmax": softmax, "log_softmax": log_softmax}
+ROWS: dict[str, tuple[Callable[..., Reals], tuple[float, ...]]] = {
+    "softmax": (softmax, ()),
+    "log_softmax": (log_softmax, ()),
+    "softmin": (softmin, ()),
+    "sparsemax": (sparsemax, ()),
+    "hardmax": (hardmax, ()),
+    "prelu": (prelu, (0.25,)),
+}
+HALVES: dict[str, Callable[..., Reals]] = {"glu": glu, "swiglu": swiglu, "geglu": geglu}
 
 
-def activate(x: Reals, name: str, parameter: float | None = None) -> Reals:
-    """f(x) of an array of float32 or float64; softmax and log_softmax over the last axis."""
+def activate(x: Reals, name: str, *parameters: Any) -> Reals:
+    """f(x) of an array of float32 or float64, with values for the first parameters; of rows, over the last axis."""
     w = WIDTHS[x.dtype]
     with np.errstate(all="ignore"):
+        if name in HALVES:
+            return HALVES[name](w, *np.split(x, 2, axis=-1))
+        function, standard = (VALUES | ROWS)[name]
+        values = [w.real(value) for value in (*parameters, *standard[len(parameters) :]) if np.ndim(value) == 0]
+        values += [value for value in parameters if np.ndim(value)]
         if name in ROWS:
-            rows = [ROWS[name](w, row) for row in x.reshape(-1, x.shape[-1])] if x.size else []
+            rows = [function(w, row, *values) for row in x.reshape(-1, x.shape[-1])] if x.size else []
             return np.array(rows, w.real).reshape(x.shape)
-        function, default = VALUES[name]
-        if default is None:
-            return function(w, x)
-        return function(w, x, w.real(default if parameter is None else parameter))
+        return function(w, x, *values)
 
 
 # ---- dense layers ----

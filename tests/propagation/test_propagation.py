@@ -14,7 +14,7 @@ import pytest
 
 import fastinit
 from fastinit import MLP, activate
-from fastinit.forward._activation import PARAMETERS
+from fastinit.forward._activation import PARAMETERS, described
 from fastinit.propagation import _plot, _propagate, _traits
 from fastinit.propagation._report import judge
 
@@ -131,16 +131,20 @@ def test_a_unit_is_symmetric_by_weights_and_bias() -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "parameter"),
-    [(name, p) for name, default in PARAMETERS.items() for p in ((None,) if default is None else (default, 0.3, 2.0))],
-)
-def test_gradients_are_those_of_finite_differences(name: str, parameter: float | None) -> None:
-    activation: Any = name if parameter is None else (name, parameter)
+    "activation",
+    [*PARAMETERS, *((name, p) for name, parameters in PARAMETERS.items() if parameters for p in (0.3, 0.9)),
+     ("relu", {"threshold": 0.5, "max_value": 1.5}), ("selu", {"alpha": 0.5, "gamma": 2.0}), ("swish", -1.5),
+     ("hard_sigmoid", {"alpha": -0.7, "beta": 0.2}), ("softplus", {"beta": 2.0, "threshold": 1.0}),
+     ("threshold", {"threshold": 0.5, "value": 3.0}), ("prelu", np.linspace(-1.0, 2.0, 8))],
+    ids=str,
+)  # fmt: skip
+def test_gradients_are_those_of_finite_differences(activation: Any) -> None:
+    name, values = described(activation)
     rng = np.random.default_rng(0)
-    z = rng.normal(0.0, 2.0, (50, 7))
-    upward = rng.normal(size=z.shape)
+    z = rng.normal(0.0, 2.0, (50, 8))
     y = activate(z, activation)
-    slopes = _traits.slope(name, parameter or 0.0, z, y)
+    upward = rng.normal(size=y.shape)
+    slopes = _traits.slope(name, values, z, y)
     gradient = _traits.pull_back(name, y, slopes, upward)
     h = 1e-6
     for unit in range(z.shape[1]):
@@ -150,18 +154,31 @@ def test_gradients_are_those_of_finite_differences(name: str, parameter: float |
         assert gradient[:, unit] == pytest.approx((difference * upward).sum(axis=1), rel=1e-6, abs=1e-7)
 
 
+SHRINK = ("hard_shrink", "soft_shrink", "tanh_shrink")
+
+
 @pytest.mark.parametrize("name", _traits.TRAITS)
 def test_traits_far_out(name: str) -> None:
     z = np.array([-1e30, -1e4, -100.0, 100.0, 1e4, 1e30], np.float32)
     y = activate(z, name)
     with np.errstate(all="ignore"):
-        slopes = _traits.slope(name, PARAMETERS[name] or 0.0, z, y)
+        slopes = _traits.slope(name, described(name)[1], z, y)
     assert slopes is not None
     assert slopes.dtype == np.float32
-    if name != "exp":
-        flat = {"linear": 1.0, "leaky_relu": 0.01}.get(name, 0.0)
+    ends = {"linear": 1.0, "leaky_relu": 0.01, "log_sigmoid": 1.0} | dict.fromkeys(SHRINK, 1.0)
+    if name not in ("exp", "relu_squared"):
+        flat = ends.get(name, 0.0)
         straight = 1.0507009873554805 if name == "selu" else 1.0
-        bounded = name in ("tanh", "sigmoid", "hard_sigmoid", "softsign", "relu6")
+        bounded = name in (
+            "tanh",
+            "sigmoid",
+            "hard_sigmoid",
+            "softsign",
+            "relu6",
+            "hard_tanh",
+            "sparse_sigmoid",
+            "log_sigmoid",
+        )
         assert slopes == pytest.approx([flat] * 3 + [0.0 if bounded else straight] * 3, abs=2e-4)
 
 
@@ -169,7 +186,7 @@ def test_traits_far_out(name: str) -> None:
 def test_nan_has_no_slope(name: str) -> None:
     z = np.array([1.0, math.nan])
     with np.errstate(invalid="ignore"):
-        slopes = _traits.slope(name, PARAMETERS[name] or 0.0, z, activate(z, name))
+        slopes = _traits.slope(name, described(name)[1], z, activate(z, name))
     assert slopes is not None
     assert np.isnan(slopes).tolist() == [False, True]
 
@@ -274,7 +291,7 @@ W = np.ones((3, 2), np.float32)
         ([(W, np.ones(3, np.float32), "relu")], {}, ValueError, "bias of layer 1"),
         ([(W, [1.0, 2.0], "relu")], {}, ValueError, "bias of layer 1"),
         ([(W, None, "sine")], {}, ValueError, "an activation must be one of"),
-        ([(W, None, ("relu", 1.0))], {}, ValueError, "only the activations"),
+        ([(W, None, ("tanh", 1.0))], {}, ValueError, "takes no parameter"),
         ([3, 2], {"x": np.zeros((1, 3))}, ValueError, "one row that is not zero.* Received: a spread of 0.0"),
         ([3, 2], {"x": np.full((7, 3), 0.1)}, ValueError, "rows that differ.* Received: a spread of 0.0"),
         ([3, 2], {"condition": "no"}, TypeError, "`condition` must be a bool"),

@@ -12,8 +12,9 @@ from fastinit.forward import _activation
 
 DTYPES = [np.float32, np.float64]
 ACTIVATIONS: list[Any] = [
-    *_activation.PARAMETERS,
+    *(name for name in _activation.PARAMETERS if name not in _activation.GATED),
     ("leaky_relu", 0.3),
+    ("relu", {"max_value": 0.5, "negative_slope": 0.1}),
     ("leaky_relu", -2.0),
     ("elu", 0.25),
     ("softplus", 3.0),

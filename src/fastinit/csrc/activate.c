@@ -8,13 +8,14 @@
 
 typedef struct {
     fi_activate_run *run;
-    double parameter;
+    const fi_function *function;
     const unsigned char *x;
     const fi_scattered *from; /* or NULL: what becomes x where it will be overwritten, in out */
     unsigned char *out;
     int64_t itemsize, count; /* elements in all */
     int64_t piece;           /* elements in a piece */
     int64_t unit;            /* elements in a call of the kernel */
+    int64_t in_each;         /* elements of x for one of out */
 } activation;
 
 static void do_piece(void *context, int64_t piece)
@@ -27,24 +28,25 @@ static void do_piece(void *context, int64_t piece)
         fi_gather(job->from, first, last - first, job->out + first * job->itemsize);
     for (int64_t at = first; at < last; at += job->unit) {
         const int64_t offset = at * job->itemsize, count = last - at < job->unit ? last - at : job->unit;
-        job->run(job->parameter, job->x + offset, job->out + offset, (size_t)count);
+        job->run(job->function, job->x + offset, job->out + offset / job->in_each, (size_t)count);
     }
     fpmode_leave(before);
 }
 
-static int activate_rows(fi_dtype dtype, fi_activation kind, double parameter, const void *x, const fi_scattered *from,
+static int activate_rows(fi_dtype dtype, const fi_function *function, const void *x, const fi_scattered *from,
                          void *out, int64_t rows, int64_t columns, int threads)
 {
-    const int by_rows = works_on_rows(kind);
-    activation job = {fi_current_kernels()->activate[kind][dtype],
-                      parameter,
+    const int by_rows = works_on_rows(function->activation);
+    activation job = {fi_current_kernels()->activate[function->activation][dtype],
+                      function,
                       x,
                       from,
                       out,
                       (int64_t)fi_itemsize(dtype),
                       rows * columns,
                       PIECE,
-                      PIECE};
+                      PIECE,
+                      takes_halves(function->activation) ? 2 : 1};
     if (job.count == 0)
         return 0;
     if (by_rows) {
@@ -58,35 +60,58 @@ static int activate_rows(fi_dtype dtype, fi_activation kind, double parameter, c
     return pool_run(do_piece, &job, (job.count + job.piece - 1) / job.piece, threads);
 }
 
-int fi_activate(fi_dtype dtype, fi_activation kind, double parameter, const void *x, void *out, int64_t rows,
-                int64_t columns, int threads)
+int fi_activate(fi_dtype dtype, const fi_function *function, const void *x, void *out, int64_t rows, int64_t columns,
+                int threads)
 {
-    return activate_rows(dtype, kind, parameter, x, 0, out, rows, columns, threads);
+    return activate_rows(dtype, function, x, 0, out, rows, columns, threads);
 }
 
-int fi_activate_scattered(fi_dtype dtype, fi_activation kind, double parameter, const fi_scattered *x, void *out,
-                          int threads)
+int fi_activate_scattered(fi_dtype dtype, const fi_function *function, const fi_scattered *x, void *out, int threads)
 {
-    return activate_rows(dtype, kind, parameter, out, x, out, x->elements / x->columns, x->columns, threads);
+    return activate_rows(dtype, function, out, x, out, x->elements / x->columns, x->columns, threads);
 }
 
 const char *fi_activation_name(fi_activation activation)
 {
-#define FI_ACTIVATION(CODE, name, of_rows, parameter) [FI_##CODE] = #name,
+#define FI_ACTIVATION(CODE, name, takes) [FI_##CODE] = #name,
     static const char *const names[FI_ACTIVATION_COUNT] = {
 #include "activations.def"
     };
     return names[activation];
 }
 
-int fi_activation_of_rows(fi_activation activation) { return works_on_rows(activation); }
-
-double fi_activation_parameter(fi_activation activation)
+fi_takes fi_activation_takes(fi_activation activation)
 {
-#define FI_NO_PARAMETER (double)__builtin_nanf("")
-#define FI_ACTIVATION(CODE, name, of_rows, parameter) [FI_##CODE] = parameter,
-    static const double defaults[FI_ACTIVATION_COUNT] = {
+#define FI_ACTIVATION(CODE, name, takes) [FI_##CODE] = takes,
+    static const fi_takes all[FI_ACTIVATION_COUNT] = {
 #include "activations.def"
     };
-    return defaults[activation];
+    return all[activation];
+}
+
+const fi_parameter *fi_parameter_at(int number)
+{
+#define FI_PARAMETER(CODE, name, standard, limit) {FI_##CODE, #name, standard, limit},
+    static const fi_parameter all[] = {
+#include "activations.def"
+    };
+    return number < (int)(sizeof all / sizeof all[0]) ? all + number : 0;
+}
+
+const fi_alias *fi_alias_at(int number)
+{
+#define FI_ALIAS(CODE, name) {FI_##CODE, #name},
+    static const fi_alias all[] = {
+#include "activations.def"
+    };
+    return number < (int)(sizeof all / sizeof all[0]) ? all + number : 0;
+}
+
+fi_function fi_standard_function(fi_activation activation)
+{
+    fi_function function = {.activation = activation};
+    for (int i = 0, own = 0; fi_parameter_at(i); i++)
+        if (fi_parameter_at(i)->activation == activation)
+            function.parameter[own++] = fi_parameter_at(i)->standard;
+    return function;
 }

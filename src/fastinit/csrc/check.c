@@ -127,8 +127,11 @@ static uint64_t check_activations(fi_dtype dtype, unsigned char *memory)
     }
     /* Later ones are made of the same operations. */
     for (int i = 0; i <= FI_LOG_SOFTMAX; i++) {
-        const int skip = fi_activation_of_rows((fi_activation)i) ? specials : 0, count = COUNT - skip;
-        fi_activate(dtype, (fi_activation)i, 0.25, memory + (size_t)skip * item, memory + bytes, 1, count, 1);
+        const int skip = fi_activation_takes((fi_activation)i) == FI_VALUES ? 0 : specials, count = COUNT - skip;
+        fi_function function = fi_standard_function((fi_activation)i);
+        if (i == FI_LEAKY_RELU || i == FI_ELU || i == FI_SOFTPLUS)
+            function.parameter[0] = 0.25;
+        fi_activate(dtype, &function, memory + (size_t)skip * item, memory + bytes, 1, count, 1);
         unify_nans(dtype, memory + bytes, count);
         h = hash(h, memory + bytes, (size_t)count * item);
     }
@@ -157,7 +160,7 @@ static uint64_t check_products(fi_dtype dtype, unsigned char *memory)
         job.weight_column = i % 2 ? DEPTH : 1;
         job.bias = bias;
         job.out = out;
-        job.activation = i < 2 ? FI_RELU : FI_TANH;
+        job.function = fi_standard_function(i < 2 ? FI_RELU : FI_TANH);
         fi_plan_dense(&job, 1, &plan);
         fi_dense(&job, &plan, workspace);
         h = hash(h, out, ROWS * COLUMNS * item);

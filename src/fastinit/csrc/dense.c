@@ -21,6 +21,10 @@
 /* About so many elements are gathered in a piece. */
 #define GATHERED 65536
 
+/* Where the function takes halves, about so much waits for the gate at a time, and so many rows at least. */
+#define GATED_BYTES (1 << 20)
+#define GATED_ROWS 512
+
 typedef struct {
     const fi_dense_job *job;
     const fi_dense_plan *plan;
@@ -75,7 +79,7 @@ static int64_t outermost(const fi_dense_job *job) { return job->ndim > 0 ? job->
 static fi_dense_job part_of(const fi_dense_job *job, int64_t first, int64_t count, const void *x)
 {
     const size_t itemsize = fi_itemsize(job->dtype);
-    int64_t out_step = job->columns;
+    int64_t out_step = takes_halves(job->function.activation) ? job->columns / 2 : job->columns;
     fi_dense_job part = *job;
     part.x = x;
     if (job->ndim == 0) {
@@ -97,6 +101,32 @@ static size_t gathered_bytes(const fi_dense_job *job, int64_t elements)
     return (size_t)round_up(elements * (int64_t)fi_itemsize(job->dtype), 64);
 }
 
+/* The most workspace that parts of so many steps need; all but the last have the same size. */
+static size_t workspace_of_parts(const fi_dense_job *job, int64_t steps, int threads)
+{
+    const int64_t whole = outermost(job), counts[] = {steps, whole % steps};
+    size_t most = 0;
+    for (int i = 0; i < 2 && counts[i] > 0; i++) {
+        const fi_dense_job part = part_of(job, 0, counts[i], 0);
+        fi_dense_plan division;
+        divide(&part, threads, &division);
+        if (most < division.workspace)
+            most = division.workspace;
+    }
+    return most;
+}
+
+/* Room for both halves of the results of a part, which wait for the gate. */
+static void plan_gating(const fi_dense_job *job, int threads, fi_dense_plan *plan)
+{
+    const int64_t whole = outermost(job), rows = plan->items * job->rows / whole; /* of a step */
+    const int64_t bytes = job->columns * (int64_t)fi_itemsize(job->dtype), fit = GATED_BYTES / bytes;
+    const int64_t wanted = chunks(fit > GATED_ROWS ? fit : GATED_ROWS, rows);
+    plan->part = least(wanted, whole);
+    plan->gated_bytes = gathered_bytes(job, plan->part * rows * job->columns);
+    plan->workspace = workspace_of_parts(job, plan->part, threads) + plan->gated_bytes;
+}
+
 /* Room for what is gathered; x in parts, where it moves on along the outermost axis. */
 static void plan_gathering(const fi_dense_job *job, int threads, fi_dense_plan *plan)
 {
@@ -104,20 +134,15 @@ static void plan_gathering(const fi_dense_job *job, int threads, fi_dense_plan *
     plan->weight_bytes = gathered_bytes(job, job->weight_from.elements);
     plan->bias_bytes = gathered_bytes(job, job->bias_from.elements);
     plan->x_bytes = gathered_bytes(job, job->x_from.elements);
-    if (plan->x_bytes > PART_BYTES && job->x_from.elements == whole * step) {
+    if (plan->x_bytes > PART_BYTES && job->x_from.elements == whole * step && !plan->gated_bytes) {
         int64_t part = PART_BYTES / (step * (int64_t)fi_itemsize(job->dtype));
         if (part < (job->ndim > 0 ? 1 : PART_ROWS))
             part = job->ndim > 0 ? 1 : PART_ROWS;
         plan->part = least(part, whole);
         plan->x_bytes = gathered_bytes(job, plan->part * step);
-        const int64_t counts[] = {plan->part, whole % plan->part}; /* all but the last have the first size */
-        for (int i = 0; i < 2 && counts[i] > 0; i++) {
-            const fi_dense_job part = part_of(job, 0, counts[i], 0);
-            fi_dense_plan division;
-            divide(&part, threads, &division);
-            if (plan->workspace < division.workspace)
-                plan->workspace = division.workspace;
-        }
+        const size_t workspace = workspace_of_parts(job, plan->part, threads);
+        if (plan->workspace < workspace)
+            plan->workspace = workspace;
     }
     plan->workspace += plan->x_bytes + plan->weight_bytes + plan->bias_bytes;
 }
@@ -127,7 +152,9 @@ void fi_plan_dense(const fi_dense_job *job, int threads, fi_dense_plan *plan)
     divide(job, threads, plan);
     plan->most_threads = threads;
     plan->part = outermost(job);
-    plan->x_bytes = plan->weight_bytes = plan->bias_bytes = 0;
+    plan->x_bytes = plan->weight_bytes = plan->bias_bytes = plan->gated_bytes = 0;
+    if (takes_halves(job->function.activation))
+        plan_gating(job, threads, plan);
     if (job->x_from.elements || job->weight_from.elements || job->bias_from.elements)
         plan_gathering(job, threads, plan);
 }
@@ -154,14 +181,13 @@ static void dense_piece(void *context, int64_t piece)
         bias_item += index * job->bias_item[i];
     }
     const void *const weight = at(job->weight, weight_item + column * job->weight_column, itemsize);
-    const fi_activation activation = works_on_rows(job->activation) ? FI_LINEAR : job->activation;
     fi_product product = {
         .rows = least(job->rows - row, plan->row_chunk),
         .x_row = job->x_row,
         .out_row = job->columns,
-        .activation = activation,
-        .activate = kernels->activate[activation][job->dtype],
-        .parameter = job->parameter,
+        .activation = within_product(&job->function),
+        .activate = kernels->activate[job->function.activation][job->dtype],
+        .function = &job->function,
     };
     const int slot = plan->slot ? slots_take(&task->slots) : -1;
     void *const strips = slot < 0 ? 0 : slots_at(&task->slots, slot);
@@ -204,16 +230,40 @@ static void dense_piece(void *context, int64_t piece)
         slots_give(&task->slots, slot);
 }
 
-static int run(const fi_dense_job *job, const fi_dense_plan *plan, void *workspace)
+static int run_products(const fi_dense_job *job, const fi_dense_plan *plan, void *workspace)
 {
     dense_task task = {.job = job, .plan = plan};
     slots_make(&task.slots, workspace, plan->slot, plan->threads);
     if (pool_run(dense_piece, &task, plan->items * plan->row_chunks * plan->column_chunks, plan->threads))
         return 1;
-    if (!works_on_rows(job->activation))
+    if (!works_on_rows(job->function.activation) || takes_halves(job->function.activation))
         return 0;
-    return fi_activate(job->dtype, job->activation, job->parameter, job->out, job->out, plan->items * job->rows,
-                       job->columns, plan->threads);
+    return fi_activate(job->dtype, &job->function, job->out, job->out, plan->items * job->rows, job->columns,
+                       plan->threads);
+}
+
+/* Part by part: both halves, then the gate. */
+static int run_gated(const fi_dense_job *job, const fi_dense_plan *plan, unsigned char *workspace)
+{
+    const int64_t steps = outermost(job), x_step = job->ndim > 0 ? job->x_item[0] : job->x_row;
+    for (int64_t first = 0; first < steps; first += plan->part) {
+        const void *const x = at(job->x, first * x_step, fi_itemsize(job->dtype));
+        fi_dense_job part = part_of(job, first, least(plan->part, steps - first), x);
+        void *const out = part.out;
+        fi_dense_plan division;
+        divide(&part, plan->most_threads, &division);
+        part.out = workspace;
+        if (run_products(&part, &division, workspace + plan->gated_bytes) ||
+            fi_activate(job->dtype, &job->function, workspace, out, division.items * part.rows, job->columns,
+                        division.threads))
+            return 1;
+    }
+    return 0;
+}
+
+static int run(const fi_dense_job *job, const fi_dense_plan *plan, void *workspace)
+{
+    return plan->gated_bytes ? run_gated(job, plan, workspace) : run_products(job, plan, workspace);
 }
 
 /* What several threads gather, so many elements in a piece. */
@@ -257,7 +307,7 @@ static int run_gathered(const fi_dense_job *job, const fi_dense_plan *plan, unsi
         return run(&whole, plan, workspace);
     void *const x = workspace, *const slots = workspace + plan->x_bytes;
     const int64_t steps = outermost(job), step = job->x_from.elements / steps;
-    if (plan->part == steps) {
+    if (plan->part == steps || plan->gated_bytes) {
         whole.x = x;
         return gather(&job->x_from, 0, job->x_from.elements, x, plan->threads) || run(&whole, plan, slots);
     }

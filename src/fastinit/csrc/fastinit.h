@@ -196,23 +196,67 @@ int fi_narrow(fi_dtype from, const void *x, fi_dtype to, void *out, int64_t coun
 
 /* What follows a matrix product, or stands alone: kernels/activation.h holds the formulas. */
 typedef enum {
-#define FI_ACTIVATION(CODE, name, of_rows, parameter) FI_##CODE,
+#define FI_ACTIVATION(CODE, name, takes) FI_##CODE,
 #include "activations.def"
     FI_ACTIVATION_COUNT
 } fi_activation;
 
-/* Of the list: a name, whether it works on whole rows, and the default of its parameter, NaN if it has none. */
-const char *fi_activation_name(fi_activation activation);
-int fi_activation_of_rows(fi_activation activation);
-double fi_activation_parameter(fi_activation activation);
+/* What an activation is computed of: one value; a row; or the halves of a row, the second of which is the gate. */
+typedef enum { FI_VALUES, FI_ROWS, FI_HALVES } fi_takes;
 
-/* out[i] = f(x[i]) of rows * columns floats or doubles, on at most so many threads. `out` is x or apart from it.
- * The parameter is rounded to the dtype; activations without one ignore it. */
-int fi_activate(fi_dtype dtype, fi_activation kind, double parameter, const void *x, void *out, int64_t rows,
-                int64_t columns, int threads);
-/* The same for x that is not contiguous, and apart from `out`. */
-int fi_activate_scattered(fi_dtype dtype, fi_activation kind, double parameter, const fi_scattered *x, void *out,
-                          int threads);
+/* Which numbers a parameter may be: an infinity only where it says so, and positive ones no subnormals of the dtype.
+ * FI_NOT_BELOW is not below the parameter before it; FI_FINITE_OR_ARRAY one number, or one for every column. */
+typedef enum {
+    FI_FINITE,
+    FI_POSITIVE,
+    FI_NOT_NEGATIVE_FINITE,
+    FI_NOT_NEGATIVE,
+    FI_ANY,
+    FI_NOT_BELOW,
+    FI_FINITE_OR_ARRAY
+} fi_limit;
+
+/* Standard values that the list gives by name. */
+#define FI_ENDLESS __builtin_inf()
+#define FI_SIXTH (1.0 / 6.0)
+#define FI_SELU_ALPHA 1.6732632423543772
+#define FI_SELU_GAMMA 1.0507009873554805
+
+typedef struct {
+    fi_activation activation;
+    const char *name;
+    double standard;
+    fi_limit limit;
+} fi_parameter;
+
+typedef struct {
+    fi_activation activation;
+    const char *name;
+} fi_alias;
+
+/* Of the list: a name, what it takes, and, by number, all parameters and aliases; NULL after the last. */
+const char *fi_activation_name(fi_activation activation);
+fi_takes fi_activation_takes(fi_activation activation);
+const fi_parameter *fi_parameter_at(int number);
+const fi_alias *fi_alias_at(int number);
+
+/* An activation with its parameters, in the list's order; it is rounded to the dtype in which it is computed. */
+#define FI_MOST_PARAMETERS 3
+typedef struct {
+    fi_activation activation;
+    double parameter[FI_MOST_PARAMETERS];
+    const void *of_columns; /* or NULL: the first parameter for every column of a row, in that dtype */
+} fi_function;
+
+/* The activation with its standard parameters. */
+fi_function fi_standard_function(fi_activation activation);
+
+/* out[i] = f(x[i]) of rows * columns floats or doubles, on at most so many threads. `out` is x or apart from it;
+ * where halves are taken it is apart, and has half the columns. */
+int fi_activate(fi_dtype dtype, const fi_function *function, const void *x, void *out, int64_t rows, int64_t columns,
+                int threads);
+/* The same for x that is not contiguous, and apart from `out`; and does not take halves. */
+int fi_activate_scattered(fi_dtype dtype, const fi_function *function, const fi_scattered *x, void *out, int threads);
 /* An x that has to be gathered first, and is not empty; false if it is contiguous and aligned. */
 int fi_lay_out_activation(const fi_array *x, fi_scattered *from);
 
@@ -227,8 +271,7 @@ typedef struct {
     int64_t weight_row, weight_column;
     const void *bias; /* or NULL; its elements are consecutive */
     void *out;
-    fi_activation activation;
-    double parameter;
+    fi_function function; /* where it takes halves, `columns` counts both, and a row of the result has half of them */
     int ndim; /* of the leading axes */
     int64_t shape[FI_MAX_NDIM], x_item[FI_MAX_NDIM], weight_item[FI_MAX_NDIM], bias_item[FI_MAX_NDIM];
     /* What has to be gathered before; its distances above are those that it has then, its pointer means nothing. */
@@ -236,7 +279,8 @@ typedef struct {
 } fi_dense_job;
 
 /* Set all of a job that arrays determine, and the shape of its result: leading axes broadcast, and made rows where
- * that is one product instead of many. `transposed`: weight is (..., out, in). False if the shapes do not fit. */
+ * that is one product instead of many. `transposed`: weight is (..., out, in). The function is there already. False if
+ * the shapes do not fit. */
 int fi_lay_out_dense(fi_dense_job *job, const fi_array *x, const fi_array *weight, const fi_array *bias, int transposed,
                      fi_shape *result);
 
@@ -252,7 +296,8 @@ typedef struct {
     int packs; /* whether weights are copied into strips first */
     size_t slot; /* bytes of workspace of one thread */
     int most_threads; /* as asked for */
-    int64_t part;     /* steps along the outermost axis whose x is gathered at a time */
+    int64_t part; /* steps along the outermost axis whose x is gathered at a time, or whose halves wait for the gate */
+    size_t gated_bytes; /* both halves of the results of a part, where the function takes halves */
     size_t x_bytes, weight_bytes, bias_bytes; /* gathered */
     size_t workspace; /* bytes, aligned to 64 */
 } fi_dense_plan;
@@ -268,9 +313,11 @@ typedef struct {
     int64_t strips_item;
     const void *bias; /* or NULL */
     int64_t bias_item;
-    fi_activation activation;
-    double parameter;
+    fi_function function; /* as in fi_dense_job */
 } fi_layer;
+
+/* Elements of a row that a layer gives. */
+int64_t fi_outputs(const fi_layer *layer);
 
 /* One call of a network: every item's rows of x through all the layers. out is C-contiguous and apart from x. */
 typedef struct {
@@ -280,7 +327,7 @@ typedef struct {
     int64_t items, rows;
     const void *x;
     int64_t x_row, x_item; /* x_item is 0 if all items share their rows */
-    fi_scattered x_from;   /* all rows of all items, if they have to be gathered; then x and x_row mean nothing */
+    fi_scattered x_from; /* all rows of all items, if they have to be gathered; then x and x_row mean nothing */
     void *out;
 } fi_network_job;
 
@@ -338,7 +385,7 @@ const char *fi_check(void *memory);
 /* Scalar functions behind the laws, exposed for tests; see special.c. */
 double fi_exp(double x);
 double fi_log(double x);
-double fi_erf_sqrt2(double x);  /* P(|Z| <= x), x >= 0 */
+double fi_erf_sqrt2(double x); /* P(|Z| <= x), x >= 0 */
 double fi_erfc_sqrt2(double x); /* P(|Z| > x), x >= 0 */
 
 /* out[i] = c[i] + a[i] b[i], or c[i] - a[i] b[i] if `negated`, as the instruction set in use computes it, exposed for

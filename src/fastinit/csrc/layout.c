@@ -303,6 +303,11 @@ int fi_lay_out_dense(fi_dense_job *job, const fi_array *x, const fi_array *weigh
     if (!single)
         result->sizes[job->ndim] = job->rows;
     result->sizes[result->ndim - 1] = job->columns;
+    if (takes_halves(job->function.activation)) {
+        if (job->columns % 2 != 0)
+            return 0;
+        result->sizes[result->ndim - 1] /= 2;
+    }
     count_elements(result);
 
     job->x = x->data;
@@ -373,7 +378,7 @@ int fi_lay_out_network(fi_network_job *job, const fi_array *x, int ndim, const i
         strides[ndim + i] = x->shape[items + i] == 1 ? 0 : x->strides[items + i];
     }
     result->ndim = ndim + rows + 1;
-    result->sizes[ndim + rows] = job->layers[job->count - 1].columns;
+    result->sizes[ndim + rows] = fi_outputs(&job->layers[job->count - 1]);
     count_elements(result);
     job->x = x->data;
     job->x_row = job->x_item = job->x_from.elements = 0;

@@ -16,6 +16,11 @@ typedef struct {
     slots slots;
 } network_task;
 
+int64_t fi_outputs(const fi_layer *layer)
+{
+    return takes_halves(layer->function.activation) ? layer->columns / 2 : layer->columns;
+}
+
 void fi_plan_network(const fi_network_job *job, int threads, fi_network_plan *plan)
 {
     const int64_t itemsize = (int64_t)fi_itemsize(job->dtype), tile_rows = fi_current_kernels()->tile_rows;
@@ -24,7 +29,8 @@ void fi_plan_network(const fi_network_job *job, int threads, fi_network_plan *pl
     for (int i = 0; i < job->count; i++) {
         plan->work +=
             (double)job->items * (double)job->rows * (double)job->layers[i].depth * (double)job->layers[i].columns;
-        if (i + 1 < job->count && job->layers[i].columns > plan->widest)
+        const int buffered = i + 1 < job->count || takes_halves(job->layers[i].function.activation);
+        if (buffered && job->layers[i].columns > plan->widest)
             plan->widest = job->layers[i].columns;
     }
     if (plan->work < FI_THREADED_WORK)
@@ -62,13 +68,16 @@ static void run_item(const fi_network_job *job, const fi_network_plan *plan, int
     const fi_kernels *kernels = fi_current_kernels();
     const size_t itemsize = fi_itemsize(job->dtype);
     const int64_t strip = kernels->tile_columns[job->dtype];
-    const int64_t last_columns = job->layers[job->count - 1].columns;
+    const fi_layer *const last = &job->layers[job->count - 1];
+    void *const out = at(job->out, (item * job->rows + row) * fi_outputs(last), itemsize);
     fi_product product = {.rows = least(job->rows - row, plan->row_chunk), .packed = 1, .finish = 1};
     product.x = x;
     product.x_row = job->x_from.elements ? job->layers[0].depth : job->x_row;
     for (int i = 0; i < job->count; i++) {
         const fi_layer *layer = &job->layers[i];
-        const int on_rows = works_on_rows(layer->activation);
+        const int on_rows = works_on_rows(layer->function.activation);
+        const int of_halves = takes_halves(layer->function.activation);
+        const int64_t outputs = fi_outputs(layer);
         product.depth = layer->depth;
         product.columns = layer->columns;
         product.weight = at(layer->strips, item * layer->strips_item, itemsize);
@@ -80,19 +89,19 @@ static void run_item(const fi_network_job *job, const fi_network_plan *plan, int
             product.next_end = at(product.next, layer->strips_item, itemsize);
         }
         product.bias = layer->bias ? at(layer->bias, item * layer->bias_item, itemsize) : 0;
-        product.out = i + 1 < job->count ? (void *)(buffers + (size_t)(i & 1) * plan->between)
-                                         : at(job->out, (item * job->rows + row) * last_columns, itemsize);
+        product.out = i + 1 < job->count || of_halves ? buffers + (size_t)(i & 1) * plan->between : out;
         product.out_row = layer->columns;
-        product.activation = on_rows ? FI_LINEAR : layer->activation;
-        product.activate = kernels->activate[layer->activation][job->dtype];
-        product.parameter = layer->parameter;
+        product.activation = within_product(&layer->function);
+        product.activate = kernels->activate[layer->function.activation][job->dtype];
+        product.function = &layer->function;
         kernels->product[job->dtype](&product);
-        for (int64_t r = 0; on_rows && r < product.rows && !fi_stop_asked(); r++) {
-            void *const values = at(product.out, r * layer->columns, itemsize);
-            product.activate(layer->parameter, values, values, (size_t)layer->columns);
-        }
-        product.x = product.out;
-        product.x_row = layer->columns;
+        /* Rows of half the width close up: each comes to lie where others have been read. */
+        void *const result = i + 1 < job->count ? product.out : out;
+        for (int64_t r = 0; on_rows && r < product.rows && !fi_stop_asked(); r++)
+            product.activate(&layer->function, at(product.out, r * layer->columns, itemsize),
+                             at(result, r * outputs, itemsize), (size_t)layer->columns);
+        product.x = result;
+        product.x_row = outputs;
     }
 }
 

@@ -17,3 +17,8 @@ def written(out: np.ndarray | None) -> np.ndarray:
 def own(array: np.ndarray) -> np.ndarray:
     """The array, or a copy that the kernels can read in one piece."""
     return array if array.flags.c_contiguous and array.flags.aligned else np.array(array, order="C")
+
+
+def halved(shape: tuple[int, ...]) -> tuple[int, ...]:
+    """The shape of what an activation of halves makes of an array of this one."""
+    return shape[:-1] + (shape[-1] // 2,)  # noqa: RUF005

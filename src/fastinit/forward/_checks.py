@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import operator
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -13,59 +14,132 @@ from .._arguments import (
     DTYPES,
     DType,
     brief,
+    check_dtype,
     check_fits,
-    check_number,
     check_out,
+    has_masked,
     is_int,
     is_sequence,
+    real_number,
     suggestion,
 )
 
-# What other libraries call activations that are here.
+# What other libraries call activations that are here; the aliases of csrc/activations.def beside.
 _ELSEWHERE = {
     "geluapproximate": "gelu_tanh",
-    "gelunew": "gelu_tanh",
-    "hardswish": "hard_silu",
-    "identity": "linear",
-    "logistic": "sigmoid",
+    "gelupytorchtanh": "gelu_tanh",
     "none": "linear",
-    "swish": "silu",
+    "thresholdrelu": "thresholded_relu",
 }
+_SENTENCE = "an activation must be a name, a (name, parameter) pair or a (name, {parameter: value}) pair"
 
 
-def check_activation(activation: Any, parameters: Mapping[str, float | None]) -> tuple[str, float]:
-    """A name, or a pair of a name and its parameter; `parameters` holds the names and their defaults."""
+def check_activation(activation: Any, known: Mapping[str, Mapping[str, tuple[float, str]]]) -> tuple[str, list[Any]]:
+    """The name of an activation and the values of all its parameters, in their order.
+
+    `known` holds the names, and for each the parameters with their standard values and what they may be. A value for
+    each column stays an array.
+    """
     name, given = activation, None
     if isinstance(activation, tuple):
         if len(activation) != 2:
-            raise TypeError(f"an activation must be a name or a (name, parameter) pair. Received: {brief(activation)}")
+            raise TypeError(f"{_SENTENCE}. Received: {brief(activation)}")
         name, given = activation
     if not isinstance(name, str):
-        raise TypeError(f"an activation must be a name or a (name, parameter) pair. Received: {brief(activation)}")
-    if name not in parameters:
-        hint = suggestion(name, parameters, _ELSEWHERE)
-        raise ValueError(f"an activation must be one of {', '.join(parameters)}. {hint}Received: {brief(name)}")
-    default = parameters[name]
+        raise TypeError(f"{_SENTENCE}. Received: {brief(activation)}")
+    name = _kernels.ACTIVATION_ALIASES.get(name, name)
+    if name not in known:
+        aliases = {alias.replace("_", ""): own for alias, own in _kernels.ACTIVATION_ALIASES.items()}
+        hint = suggestion(name, known, _ELSEWHERE | aliases)
+        raise ValueError(f"an activation must be one of {', '.join(known)}. {hint}Received: {brief(name)}")
+    parameters = known[name]
     if given is None:
-        return name, 0.0 if default is None else default
-    if default is None:
-        takers = ", ".join(each for each, value in parameters.items() if value is not None)
-        raise ValueError(f"only the activations {takers} take a parameter. Received: {brief(activation)}")
-    number = check_number("parameter", given)
-    if name == "softplus" and not number > 0.0:
-        raise ValueError(f"the parameter of softplus, beta, must be > 0. Received: beta={given}")
-    return name, number
+        given = {}
+    elif not parameters:
+        raise ValueError(f"the activation {name} takes no parameter. Received: {brief(activation)}")
+    elif not isinstance(given, Mapping):
+        given = {next(iter(parameters)): given}
+    for word in given:
+        if word not in parameters:
+            hint = suggestion(word, parameters)
+            raise ValueError(f"the parameters of {name} are {', '.join(parameters)}. {hint}Received: {brief(word)}")
+    values: list[Any] = []
+    for word, (standard, limit) in parameters.items():
+        value = given.get(word)
+        values.append(standard if value is None else _parameter(name, word, value, limit, values))
+    for (word, (_, limit)), value in zip(parameters.items(), values, strict=True):
+        if limit == "at least":
+            _check_order(name, word, value, list(parameters), values)
+    return name, values
 
 
-def check_activation_parameter(name: str, parameter: float, dtype: DType) -> None:
-    """What is left to check of a parameter once the dtype that it is rounded to is known."""
-    check_fits(abs(parameter), f"{name} with parameter {parameter}", dtype)
-    least = float(np.finfo(dtype.numpy).tiny)
-    if name == "softplus" and parameter < least:
+def _parameter(name: str, word: str, value: Any, limit: str, before: list[Any]) -> Any:
+    """A value that its limit allows."""
+    if limit == "finite, or an array":
+        if isinstance(value, np.ndarray) and value.ndim == 1:
+            check_real_array(word, value)
+            if has_masked(value):
+                raise ValueError(f"`{word}` of {name} must hold no masked element. Received: a masked array")
+            if not np.isfinite(value).all():
+                raise ValueError(f"`{word}` of {name} must be finite. Received: infinities or NaN")
+            return np.array(value)
+        if isinstance(value, np.ndarray) and value.ndim > 1:
+            raise ValueError(
+                f"`{word}` of {name} must be a number or an array of one axis, a value for each column. "
+                f"Received: shape {value.shape}"
+            )
+    number = real_number(word, value)
+    allowed = {
+        "finite": math.isfinite(number),
+        "finite, or an array": math.isfinite(number),
+        "finite and > 0": 0.0 < number < math.inf,
+        "finite and >= 0": 0.0 <= number < math.inf,
+        ">= 0": number >= 0.0,
+    }
+    if not allowed.get(limit, not math.isnan(number)):
+        word_for = "a number" if limit == "at least" else limit.partition(",")[0]
+        raise ValueError(f"`{word}` of {name} must be {word_for}. Received: {word}={brief(value)}")
+    return number
+
+
+def _check_order(name: str, word: str, value: float, words: list[str], values: list[Any]) -> None:
+    lower = words.index(word) - 1
+    if not values[lower] <= value:
         raise ValueError(
-            f"the parameter of softplus, beta, must be at least {least:.6g} in {dtype.numpy}. "
-            f"Received: beta={parameter}"
+            f"`{word}` of {name} must be at least `{words[lower]}`. "
+            f"Received: {words[lower]}={values[lower]}, {word}={value}"
         )
+
+
+def check_activation_parameters(
+    name: str, parameters: Mapping[str, tuple[float, str]], values: Sequence[Any], dtype: DType
+) -> None:
+    """What is left to check of parameters once the dtype that they are rounded to is known."""
+    least = float(np.finfo(dtype.numpy).tiny)
+    for (word, (_, limit)), value in zip(parameters.items(), values, strict=True):
+        if isinstance(value, np.ndarray):
+            _check_like(word, value, dtype)
+            continue
+        if math.isfinite(value):
+            check_fits(abs(value), f"{name} with {word}={value}", dtype)
+        if limit == "finite and > 0" and value < least:
+            raise ValueError(
+                f"`{word}` of {name} must be at least {least:.6g} in {dtype.numpy}. Received: {word}={value}"
+            )
+
+
+def check_activation_columns(name: str, values: Sequence[Any], columns: int) -> None:
+    """Whether an activation can be computed of rows of so many columns."""
+    if name in _kernels.GATED_ACTIVATIONS and columns % 2 != 0:
+        raise ValueError(
+            f"{name} must have an even number of columns, the second half of which are its gates. Received: {columns}"
+        )
+    for value in values:
+        if isinstance(value, np.ndarray) and value.shape != (columns,):
+            raise ValueError(
+                f"the parameter of {name} must be a number or have a value for each of the {columns} columns. "
+                f"Received: shape {value.shape}"
+            )
 
 
 def check_real_array(name: str, value: Any) -> DType:
@@ -79,9 +153,58 @@ def check_real_array(name: str, value: Any) -> DType:
     return dtype
 
 
-def check_rows(name: str, x: np.ndarray) -> None:
+def check_float_array(name: str, value: Any) -> tuple[DType, DType]:
+    """The dtype of an array of a float dtype, and that in which it is computed."""
+    sentence = f"`{name}` must be a NumPy array of float32, float64, float16 or bfloat16"
+    if not isinstance(value, np.ndarray):
+        raise TypeError(f"{sentence}. Received: {type(value).__name__}")
+    dtype = DTYPES.get(value.dtype)
+    if dtype is None:
+        if value.dtype.name == "bfloat16" and value.dtype.isnative:
+            dtype = check_dtype(value.dtype)
+        else:
+            order = "" if value.dtype.isnative else " in native byte order"
+            raise TypeError(f"{sentence}{order}. Received: dtype {value.dtype!r}")
+    return dtype, DTYPES[np.dtype(np.float64 if dtype.code == _kernels.FLOAT64 else np.float32)]
+
+
+def check_of_rows(name: str, axis: Any, where: Any) -> None:
+    """For an activation of single values."""
+    word = "`where`" if where is not None else "`axis`" if type(axis) is not int or axis != -1 else None
+    if word is not None:
+        raise ValueError(f"{word} must be left out where an activation takes single values. Received: {name}")
+
+
+def check_row_axes(name: str, x: np.ndarray, axis: Any, several: bool) -> tuple[int, ...]:
+    """The axes of an activation's rows, in their order."""
     if x.ndim == 0:
         raise ValueError(f"`x` must have at least one axis for {name}. Received: a 0-D array")
+    given = axis if isinstance(axis, tuple) and several else (axis,)
+    kinds = "an int or a tuple of ints" if several else "an int"
+    if not all(is_int(a) for a in given):
+        raise TypeError(f"`axis` must be {kinds} for {name}. Received: axis={brief(axis)}")
+    places = [operator.index(a) for a in given]
+    if not places or not all(-x.ndim <= a < x.ndim for a in places) or len({a % x.ndim for a in places}) < len(places):
+        raise ValueError(
+            f"`axis` must name axes of `x`, each once and at least one, in [{-x.ndim}, {x.ndim}). "
+            f"Received: axis={brief(axis)}"
+        )
+    return tuple(sorted(a % x.ndim for a in places))
+
+
+def check_mask(name: str, where: Any, shape: tuple[int, ...], maskable: Collection[str]) -> np.ndarray:
+    """A mask, broadcast to a shape."""
+    if name not in maskable:
+        raise ValueError(f"`where` must be left out for all but {', '.join(maskable)}. Received: {name}")
+    if not isinstance(where, np.ndarray) or where.dtype != np.bool_ or has_masked(where):
+        received = f"dtype {where.dtype}" if isinstance(where, np.ndarray) else type(where).__name__
+        raise TypeError(f"`where` must be a NumPy array of bool. Received: {received}")
+    try:
+        return np.broadcast_to(where, shape)
+    except ValueError:
+        raise ValueError(
+            f"`where` must be broadcast to the shape of `x`, {shape}. Received: shape {where.shape}"
+        ) from None
 
 
 def check_result(out: np.ndarray | None, dtype: DType, shape: tuple[int, ...], **inputs: np.ndarray | None) -> None:
@@ -149,8 +272,8 @@ def check_layers(layers: Any) -> list[tuple[Any, Any, Any]]:
     return result
 
 
-def check_mlp(arrays: Sequence[tuple[Any, Any]]) -> tuple[DType, tuple[int, ...]]:
-    """The dtype of a network, and the leading axes of its population."""
+def check_mlp(arrays: Sequence[tuple[Any, Any]], gated: Sequence[bool]) -> tuple[DType, tuple[int, ...]]:
+    """The dtype of a network, and the leading axes of its population; gated layers have half as many outputs."""
     dtype = check_real_array("weight", arrays[0][0])
     leading: tuple[int, ...] = ()
     width = None
@@ -181,6 +304,8 @@ def check_mlp(arrays: Sequence[tuple[Any, Any]]) -> tuple[DType, tuple[int, ...]
                     f"Received: {leading} and, in {name}, {weight.shape[:-2]}"
                 )
             leading = weight.shape[:-2]
+        if gated[i]:
+            width //= 2
     return dtype, leading
 
 
@@ -235,8 +360,15 @@ def check_as_many(weights: Any, biases: Any) -> None:
         )
 
 
-def check_same_or_apart(x: np.ndarray, out: np.ndarray) -> None:
+def check_same_or_apart(x: np.ndarray, out: np.ndarray, apart: bool = False) -> None:
     """`out`, which is C-contiguous and of x's shape, is exactly the memory of `x` or none of it."""
+    if apart:
+        if np.may_share_memory(x, out) and np.shares_memory(x, out):
+            raise ValueError(
+                "`out` must be apart from the memory of `x` where it has half its columns. "
+                "Received: an `out` that overlaps `x`"
+            )
+        return
     same = x.flags.c_contiguous and x.ctypes.data == out.ctypes.data
     if not same and np.may_share_memory(x, out) and np.shares_memory(x, out):
         raise ValueError("`out` must be the memory of `x` or apart from it. Received: an `out` that overlaps `x`")

@@ -7,9 +7,9 @@ from numpy.typing import NDArray
 from .. import _kernels
 from .._arguments import Real, Threads, check_flag, check_threads
 from ..runtime import thread_limit
-from ._activation import Activation, resolve
-from ._arrays import written
-from ._checks import check_activation_parameter, check_dense, check_real_array, check_result
+from ._activation import Activation, check_columns, check_parameters, resolve
+from ._arrays import halved, written
+from ._checks import check_dense, check_real_array, check_result
 
 
 def dense(
@@ -34,9 +34,9 @@ def dense(
     bias : numpy.ndarray, optional
         Shape (out,) or (..., out); its leading axes are those of `weight`, or are broadcast to those of
         the result. It is added as ``bias[..., None, :]``, once, after the last product.
-    activation : str or (str, float), optional
-        A name as in `activate`, with a value for its parameter or not. softmax and log_softmax work on
-        the last axis.
+    activation : str, (str, float) or (str, {str: float}), optional
+        As in `activate`. Those of rows work on the last axis. glu, swiglu and geglu halve it: `weight` and `bias`
+        hold the columns of the values, then as many of their gates.
     out : numpy.ndarray, optional
         Where to write the result: C-contiguous, writable, of its shape and dtype, and apart from the memory of
         the other arrays. A call that a signal ends (Ctrl-C: KeyboardInterrupt) has written some of it.
@@ -78,17 +78,20 @@ def dense(
     >>> fastinit.dense(x, population).shape
     (2, 1, 3)
     """
-    kind, parameter = resolve(activation)
+    function = resolve(activation)
     if isinstance(activation, tuple):
-        check_activation_parameter(activation[0], parameter, check_real_array("x", x))
+        check_parameters(activation, check_real_array("x", x))
     if type(transpose_weight) is not bool:
         transpose_weight = check_flag("transpose_weight", transpose_weight)
     limit = thread_limit if threads is None else check_threads(threads)
-    result = _kernels.dense(x, weight, bias, kind, parameter, out, transpose_weight, limit)
+    result = _kernels.dense(x, weight, bias, function, out, transpose_weight, limit)
     if result is not None:
         return result
 
     # Either an argument is wrong, or `out` lies in the gaps of another array, and to tell that takes longer.
     dtype, shape = check_dense(x, weight, bias, transpose_weight)
+    check_columns(activation, shape[-1])
+    if function.takes == _kernels.HALVES:
+        shape = halved(shape)
     check_result(out, dtype, shape, x=x, weight=weight, bias=bias)
-    return written(_kernels.dense(x, weight, bias, kind, parameter, out, transpose_weight, limit, True))
+    return written(_kernels.dense(x, weight, bias, function, out, transpose_weight, limit, True))

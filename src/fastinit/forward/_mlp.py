@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -12,10 +12,9 @@ from numpy.typing import NDArray
 from .. import _kernels
 from .._arguments import Real, Reals, Threads, check_threads
 from ..runtime import thread_limit
-from ._activation import Activation, resolve
+from ._activation import GATED, Activation, check_columns, check_parameters, described, resolve
 from ._arrays import own, written
 from ._checks import (
-    check_activation_parameter,
     check_as_many,
     check_layers,
     check_mlp,
@@ -41,9 +40,10 @@ class MLP:
     ----------
     layers : iterable of (weight, bias, activation)
         As for `dense`: weights (in, out) or (..., in, out), biases (out,) or (..., out) or None, activations by
-        name, by (name, parameter) or None. All arrays have one dtype, float32 or float64. Where weights have leading
-        axes, they are those of a population: as many networks, each with its own rows of x; the leading axes
-        of all layers are the same, or none for a layer that all networks share. The arrays are copied.
+        name, by (name, parameter) or None; behind glu, swiglu and geglu the next layer has out / 2 inputs. All arrays
+        have one dtype, float32 or float64. Where weights have leading axes, they are those of a population: as many
+        networks, each with its own rows of x; the leading axes of all layers are the same, or none for a layer that all
+        networks share. The arrays are copied.
 
     Attributes
     ----------
@@ -91,17 +91,17 @@ class MLP:
 
     def __init__(self, layers: Iterable[tuple[Reals, Reals | None, Activation]]) -> None:
         given = [Layer(*layer) for layer in check_layers(layers)]
-        dtype, leading = check_mlp([(layer.weight, layer.bias) for layer in given])
-        described = []
-        for layer in given:
-            kind, parameter = resolve(layer.activation)
-            if isinstance(layer.activation, tuple):
-                check_activation_parameter(layer.activation[0], parameter, dtype)
-            bias = None if layer.bias is None else own(layer.bias)
-            described.append((own(layer.weight), bias, kind, parameter))
+        functions = [resolve(layer.activation) for layer in given]
+        gated = [function.takes == _kernels.HALVES for function in functions]
+        dtype, leading = check_mlp([(layer.weight, layer.bias) for layer in given], gated)
+        parts = []
+        for layer, function in zip(given, functions, strict=True):
+            check_parameters(layer.activation, dtype)
+            check_columns(layer.activation, layer.weight.shape[-1])
+            parts.append((own(layer.weight), None if layer.bias is None else own(layer.bias), function))
         self._dtype = dtype
-        self._network = _kernels.Network(dtype.code, described, leading)
-        self._activations = [layer.activation for layer in given]
+        self._network = _kernels.Network(dtype.code, parts, leading)
+        self._activations = [_copied(layer.activation) for layer in given]
 
     @classmethod
     def from_arrays(
@@ -184,10 +184,36 @@ class MLP:
     def __repr__(self) -> str:
         steps = [str(self._network.inputs)]
         for name, (weight, _) in zip(self._activations, self._network.shapes, strict=True):
-            word = "linear" if name is None else name if isinstance(name, str) else f"{name[0]}({name[1]})"
-            steps.append(f"{weight[-1]} {word}")
+            outputs = weight[-1] // 2 if described(name)[0] in GATED else weight[-1]
+            steps.append(f"{outputs} {_in_words(name)}")
         population = f"population {self._network.leading}, " if self._network.leading else ""
         return f"MLP({' -> '.join(steps)}, {population}{self.dtype}, {self.num_parameters} parameters)"
+
+
+def _copied(activation: Any) -> Any:
+    """An activation that no caller can change."""
+    if not isinstance(activation, tuple):
+        return activation
+    name, given = activation
+    if isinstance(given, Mapping):
+        return name, {
+            word: np.array(value) if isinstance(value, np.ndarray) else value for word, value in given.items()
+        }
+    return name, _own(given)
+
+
+def _own(value: Any) -> Any:
+    return np.array(value) if isinstance(value, np.ndarray) and value.ndim else value
+
+
+def _in_words(activation: Any) -> str:
+    if not isinstance(activation, tuple):
+        return activation or "linear"
+    name, given = activation
+    if not isinstance(given, Mapping):
+        return f"{name}({given})" if not isinstance(given, np.ndarray) else f"{name}(...)"
+    words = [f"{word}={'...' if isinstance(value, np.ndarray) else value}" for word, value in given.items()]
+    return f"{name}({', '.join(words)})"
 
 
 # What the layers alone make.

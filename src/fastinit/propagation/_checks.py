@@ -17,6 +17,13 @@ def no_gain(name: str) -> ValueError:
     return ValueError(f"`activation` must be elementwise to have a gain. Received: activation={name!r}")
 
 
+def no_signal_left(name: str, values: list[Any]) -> ValueError:
+    return ValueError(
+        "an activation must let something of a standard normal signal through to have a gain. "
+        f"Received: {name} with the parameters {values}"
+    )
+
+
 def two_parameters(activation: Any, param: Any) -> ValueError:
     return ValueError(
         "the parameter of an activation must be given once, beside its name or as `param`. "

@@ -3,27 +3,30 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from typing import Any, Literal
 
 import numpy as np
 
 from .._arguments import check_choice
 from .._arithmetic import own_arithmetic
-from ..forward._activation import OF_ROWS, PARAMETERS, ElementwiseActivation
+from ..forward._activation import ALIASES, GATED, OF_ROWS, PARAMETERS, ElementwiseActivation, activate
 from ..forward._checks import check_activation
-from ._checks import no_gain, two_parameters
+from ._checks import no_gain, no_signal_left, two_parameters
 from ._traits import TRAITS
 
 # E[(exp(z) - 1)**2; z < 0], of which the second moment of elu is made: from tools/make_gains.py.
 _ELU_BELOW_ZERO = 0.14494541749292386
 
 _TORCH = {"linear": 1.0, "sigmoid": 1.0, "tanh": 5 / 3, "relu": math.sqrt(2.0), "selu": 3 / 4}
-_ELEMENTWISE = {name: PARAMETERS[name] for name in sorted(set(PARAMETERS) - OF_ROWS)}
+_ELEMENTWISE = {name: PARAMETERS[name] for name in sorted(set(PARAMETERS) - OF_ROWS - GATED)}
 NAMES = tuple(_ELEMENTWISE)
 
 
 def gain(
-    activation: ElementwiseActivation, param: float | None = None, convention: Literal["torch"] | None = None
+    activation: ElementwiseActivation,
+    param: float | Mapping[str, float] | None = None,
+    convention: Literal["torch"] | None = None,
 ) -> float:
     """Return the factor that keeps a signal's second moment through an activation.
 
@@ -33,12 +36,12 @@ def gain(
 
     Parameters
     ----------
-    activation : str, (str, float) or None
-        An elementwise activation of the forward pass, alone or with its parameter; None is linear.
-        softmax and log_softmax have no gain.
-    param : float, optional
-        The slope of leaky_relu (default 0.01), alpha of elu (1) or beta of softplus (1); the others have
-        no parameter.
+    activation : str, (str, float), (str, {str: float}) or None
+        An elementwise activation of the forward pass, alone or with its parameters; None is linear.
+        softmax and all others that work on rows or halves have no gain.
+    param : float or {str: float}, optional
+        The first parameter, or any of them by name, as `activate` lists them: the slope of leaky_relu (default 0.01),
+        alpha of elu (1), beta of softplus (1).
     convention : {None, "torch"}
         "torch" gives the values of ``torch.nn.init.calculate_gain``: 5/3 for tanh, 3/4 for selu, 1 for
         sigmoid and linear, and the exact one for relu and leaky_relu. It has no others.
@@ -53,8 +56,8 @@ def gain(
     Raises
     ------
     TypeError, ValueError
-        If there is no such activation, it has no gain or no parameter, or that is not finite, or came
-        twice, or the beta of softplus is not > 0.
+        If there is no such activation, it has no gain or no parameter, or that is not allowed, or came
+        twice, or the activation is 0 wherever a signal is.
 
     Notes
     -----
@@ -62,8 +65,8 @@ def gain(
     leaky_relu and linear. A deep tanh network trains better with gain 1, see docs/choosing.md.
 
     For elu E[f²] = 1/2 + alpha² (e² Φ(-2) - 2 sqrt(e) Φ(-1) + 1/2), for gelu 1/3 + 1/(2π sqrt(3)). The
-    values without a formula come from an integration to 40 digits, `tools/make_gains.py`; softplus is
-    integrated when it is asked for, to a few units in the last place.
+    values without a formula come from an integration to 40 digits, `tools/make_gains.py`; softplus, and any with
+    other parameters than the standard ones, is integrated when it is asked for, to a few units in the last place.
 
     References
     ----------
@@ -85,20 +88,23 @@ def gain(
             raise two_parameters(given, param)
         given = given, param
     word = given[0] if isinstance(given, tuple) and given else given
-    if isinstance(word, str) and word in OF_ROWS:
+    word = ALIASES.get(word, word) if isinstance(word, str) else word
+    if isinstance(word, str) and (word in OF_ROWS or word in GATED):
         raise no_gain(word)
-    name, value = check_activation(given, _ELEMENTWISE)
+    name, values = check_activation(given, _ELEMENTWISE)
     if convention is not None:
         check_choice("convention", convention, ("torch",))
         check_choice("activation", name, (*_TORCH, "leaky_relu"), "PyTorch's table has no others. ")
         if name in _TORCH:
             return _TORCH[name]
+    if name in ("leaky_relu", "elu"):
+        return _inverse_norm(0.5, _ELU_BELOW_ZERO if name == "elu" else 0.5, values[0])
+    if name == "softplus" and values[1] == math.inf:
+        return _softplus_gain(values[0])
     known = TRAITS[name].gain
-    if known is not None:
+    if known is not None and values == [standard for standard, _ in PARAMETERS[name].values()]:
         return known
-    if name == "softplus":
-        return _softplus_gain(value)
-    return _inverse_norm(0.5, _ELU_BELOW_ZERO if name == "elu" else 0.5, value)
+    return _integrated_gain(name, values)
 
 
 @own_arithmetic()
@@ -128,3 +134,29 @@ def _softplus_gain(beta: float) -> float:
     if beta > 1.0:
         return 1.0 / math.sqrt(0.5 + 2.0 * rest / beta / beta)
     return beta / math.sqrt(0.5 * (beta * beta) + 2.0 * rest)
+
+
+@own_arithmetic()
+def _integrated_gain(name: str, values: list[Any]) -> float:
+    """The gain of any parameters, by Gauss's quadrature of the kernels' own values in float64.
+
+    Panels become half as wide, and half as wide again, towards 0 and every kink: down to the last digit, so that what
+    changes on any scale near there is seen, however large the parameters.
+    """
+    most = 12.0
+    points = sorted({0.0, *(point for point in TRAITS[name].kinks(*values) if abs(point) < most)})
+    steps = np.array([0.0, *(most * 0.5**k for k in range(1100, -1, -1) if k < 80 or k % 10 == 0)])
+    edges = np.unique(np.concatenate([[-most, most], *[[p + steps, p - steps] for p in points]], axis=None))
+    edges = edges[abs(edges) <= most]
+    nodes, weights = np.polynomial.legendre.leggauss(20)
+    half = (edges[1:] - edges[:-1])[:, None] / 2
+    z = edges[:-1, None] + half * (1.0 + nodes)
+    y = activate(z, (name, dict(zip(PARAMETERS[name], values, strict=True))))  # type: ignore[arg-type]
+    largest = float(abs(y).max())
+    if not largest > 0.0:
+        raise no_signal_left(name, values)
+    density = np.exp(-0.5 * z * z) / math.sqrt(2.0 * math.pi)
+    moment = float((weights * half * np.square(y / largest) * density).sum())
+    if not moment > 0.0:
+        raise no_signal_left(name, values)
+    return 1.0 / math.sqrt(moment) / largest

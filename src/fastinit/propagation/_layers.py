@@ -11,8 +11,7 @@ from numpy.typing import NDArray
 
 from .._arguments import Reals
 from ..forward import MLP, Activation, Layer
-from ..forward._activation import PARAMETERS
-from ..forward._checks import check_activation
+from ..forward._activation import GATED, check_columns, described
 from ..initializers._engine import find
 from ..keys import Key
 from ._checks import check_layer, check_made, check_network, check_same_dtype, only_for_widths
@@ -34,11 +33,6 @@ def default(name: T) -> T:
     return cast(T, Default(name))
 
 
-def named(activation: Any) -> tuple[str, float]:
-    """The name and the parameter of an activation as `dense` takes it; none is linear."""
-    return check_activation("linear" if activation is None else activation, PARAMETERS)
-
-
 def layers_of(
     name: str,
     network: Network,
@@ -56,10 +50,12 @@ def layers_of(
     widths, given = check_network(name, network)
     layers: list[Layer] = []
     if widths is not None:
-        named(activation)
+        halves = 2 if described(activation)[0] in GATED else 1
         activation = cast(Activation, str(activation)) if isinstance(activation, Default) else activation
         make = initializer if callable(initializer) else find(initializer)
-        for number, shape in enumerate(pairwise(widths), 1):
+        for number, (inputs, outputs) in enumerate(pairwise(widths), 1):
+            shape = inputs, halves * outputs
+            check_columns(activation, shape[1])
             weight = make(shape, dtype=dtype, seed=key.child("layer", number))
             layers.append(Layer(check_made(weight, shape, dtype), None, activation))
         return layers
@@ -67,8 +63,13 @@ def layers_of(
         if not isinstance(value, Default):
             raise only_for_widths(word, value)
     for number, layer in enumerate(given or (), 1):
-        weight, bias, own = check_layer(number, layer, layers[-1].weight.shape[1] if layers else None)
-        named(own)
+        weight, bias, own = check_layer(number, layer, _outputs(layers[-1]) if layers else None)
+        check_columns(own, weight.shape[1])
         layers.append(Layer(weight, bias, own))
         check_same_dtype(number, weight.dtype, layers[0].weight.dtype)
     return layers
+
+
+def _outputs(layer: Layer) -> int:
+    columns = int(layer.weight.shape[1])
+    return columns // 2 if described(layer.activation)[0] in GATED else columns

@@ -61,7 +61,7 @@ def lsuv(
         Layers that are given keep their biases, and copies of their own weights are scaled.
     x : array_like
         (batch, inputs), finite: a batch like those that the network will see.
-    activation : str, (str, float) or None
+    activation : str, (str, float), (str, {str: float}) or None
         As in `dense`, after every new layer. For widths only: layers that are given have their own.
     tolerance : float
         Of the standard deviation, > 0. The paper's is 0.1.

@@ -19,10 +19,11 @@ from .._arguments import Threads, check_flag, check_positive_int
 from .._arithmetic import own_arithmetic
 from .._terminal import Progress
 from ..forward import Activation, Layer, activate, dense
+from ..forward._activation import described
 from ..initializers import normal
 from ..keys import Key, Seed
 from ._checks import check_batch, no_spread
-from ._layers import Default, Network, default, layers_of, named
+from ._layers import Default, Network, default, layers_of
 from ._range import exponent_beyond, moved, moved_back
 from ._report import LayerReport, Report, judge
 from ._traits import pull_back, saturated_share, slope
@@ -58,8 +59,9 @@ def propagate(
     initializer : str or callable
         A name that `fastinit.get` knows, or a function that takes ``shape, dtype=, seed=``. For widths
         only, as `activation` is: layers that are given have their own.
-    activation : str, (str, float) or None
-        As in `dense`, after every new layer.
+    activation : str, (str, float), (str, {str: float}) or None
+        As in `dense`, after every new layer. Where it halves the columns (glu, swiglu, geglu), weights have twice as
+        many, and the widths are those of the signal.
     seed : int, Key, or another `seed` of fastinit
     batch : int
         The rows of the default batch.
@@ -139,7 +141,7 @@ def propagate(
         backward: list[float] = []
         for number, (layer, (y, own)) in enumerate(zip(layers[::-1], slopes[::-1], strict=True), 1):
             progress.bar(len(layers) + number, steps, "backward")
-            gradient = pull_back(named(layer.activation)[0], y, own, gradient)
+            gradient = pull_back(described(layer.activation)[0], y, own, gradient)
             backward.append(_rms(gradient))
             gradient = gradient @ layer.weight.T
 
@@ -155,7 +157,7 @@ def propagate(
                     layer=number,
                     inputs=inputs,
                     outputs=outputs,
-                    activation=named(layer.activation)[0],
+                    activation=described(layer.activation)[0],
                     gradient_rms=gradient_rms,
                     gradient_norm=gradient_norm,
                     condition=_condition(layer.weight) if conditioned else None,
@@ -168,7 +170,7 @@ def propagate(
 
 def _slopes(layer: Layer, z: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:
     """What the way back needs of a layer: its slopes, and its outputs if these alone do not do."""
-    slopes = slope(*named(layer.activation), z, y)
+    slopes = slope(*described(layer.activation), z, y)
     return (y if slopes is None else y[:0]), slopes
 
 
@@ -179,7 +181,7 @@ def _statistics(layer: Layer, y: np.ndarray, slopes: np.ndarray | None) -> dict[
         "rms": _rms(y),
         "spread": _spread(y),
         "dead": 0.0 if slopes is None else float((slopes == 0).all(axis=0).mean()),
-        "saturated": saturated_share(named(layer.activation)[0], y),
+        "saturated": saturated_share(*described(layer.activation), y),
         "symmetric": _symmetric_share(layer),
     }
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, cast
 
@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 from torch.overrides import TorchFunctionMode
 
+from ..forward._activation import described
 from ..keys import Key
 from ..propagation import LayerReport, Report
 from ..propagation._report import judge
@@ -110,17 +111,17 @@ class _Call:
     def __init__(self, name: str, module: Any, before: Tensor) -> None:
         self.name, self.module, self.before = name, module, before
         self.after = before
-        self.activation: tuple[str, float] = ("linear", 0.0)
+        self.activation: _Found = ("linear", ())
 
     def report(self, number: int, input_spread: float, norm: float, rms: float, gradient: Tensor | None) -> LayerReport:
         z, y = _array(self.before), _array(self.after)
-        name, parameter = self.activation
+        name, parameters = self.activation
         axis = channels(self.module, z.ndim)
-        slopes = slope(name, parameter, z, y) if name != "linear" else None
+        slopes = slope(name, parameters, z, y) if name != "linear" else None
         others = tuple(other for other in range(z.ndim) if other != axis)
         spread = _spread(y)
         gradient_norm = (0.0 if gradient is None else _norm(gradient)) / norm
-        saturated, symmetric = saturated_share(name, y), _symmetric(self.module)
+        saturated, symmetric = saturated_share(name, parameters, y), _symmetric(self.module)
         return LayerReport(
             layer=number,
             inputs=_inputs(self.module, z.shape[axis]),
@@ -191,31 +192,50 @@ class _Watch(TorchFunctionMode):
         return result
 
 
-def _named(name: str, parameter: float = 0.0) -> Callable[..., tuple[str, float]]:
-    return lambda *args, **kwargs: (name, parameter)
+_Found = tuple[str, Sequence[Any]]
 
 
-def _leaky(negative_slope: float = 0.01, *args: Any, **kwargs: Any) -> tuple[str, float]:
-    return "leaky_relu", float(negative_slope)
+def _described(activation: Any) -> _Found:
+    """Its name and parameters; one whose parameters are none of fastinit's (an alpha below 0) counts as unknown."""
+    try:
+        return described(activation)
+    except ValueError:
+        return "linear", ()
 
 
-def _elu(alpha: float = 1.0, *args: Any, **kwargs: Any) -> tuple[str, float]:
-    return "elu", float(alpha)
+def _named(name: str) -> Callable[..., _Found]:
+    return lambda *args, **kwargs: _described(name)
 
 
-def _gelu(approximate: str = "none") -> tuple[str, float]:
-    return ("gelu", 0.0) if approximate == "none" else ("gelu_tanh", 0.0)
+def _first(name: str, parameter: str) -> Callable[..., _Found]:
+    """Of a function whose first argument, by this name or not, is the first parameter."""
+
+    def found(*args: Any, **kwargs: Any) -> _Found:
+        given = args[0] if args else kwargs.get(parameter)
+        return _described((name, None if given is None else float(given)))
+
+    return found
 
 
-def _hardtanh(min_val: float = -1.0, max_val: float = 1.0, inplace: bool = False) -> tuple[str, float]:
-    return ("relu6" if (min_val, max_val) == (0.0, 6.0) else "linear"), 0.0
+def _gelu(approximate: str = "none") -> _Found:
+    return _described("gelu" if approximate == "none" else "gelu_tanh")
 
 
-def _softplus(beta: float = 1.0, threshold: float = 20.0) -> tuple[str, float]:
-    return "softplus", float(beta)
+def _hardtanh(min_val: float = -1.0, max_val: float = 1.0, inplace: bool = False) -> _Found:
+    if (min_val, max_val) == (0.0, 6.0):
+        return _described("relu6")
+    return _described(("hard_tanh", {"min_value": float(min_val), "max_value": float(max_val)}))
 
 
-_ACTIVATIONS: dict[Any, Callable[..., tuple[str, float]]] = {
+def _softplus(beta: float = 1.0, threshold: float = 20.0) -> _Found:
+    return _described(("softplus", {"beta": float(beta), "threshold": float(threshold)}))
+
+
+def _threshold(threshold: float, value: float, inplace: bool = False) -> _Found:
+    return _described(("threshold", {"threshold": float(threshold), "value": float(value)}))
+
+
+_ACTIVATIONS: dict[Any, Callable[..., _Found]] = {
     **dict.fromkeys((functional.relu, torch.relu, torch.relu_, Tensor.relu, Tensor.relu_), _named("relu")),
     **dict.fromkeys((functional.tanh, torch.tanh, torch.tanh_, Tensor.tanh, Tensor.tanh_), _named("tanh")),
     **dict.fromkeys(
@@ -229,8 +249,14 @@ _ACTIVATIONS: dict[Any, Callable[..., tuple[str, float]]] = {
     functional.hardsigmoid: _named("hard_sigmoid"),
     functional.hardswish: _named("hard_silu"),
     functional.hardtanh: _hardtanh,
-    functional.leaky_relu: _leaky,
-    functional.elu: _elu,
+    functional.leaky_relu: _first("leaky_relu", "negative_slope"),
+    functional.elu: _first("elu", "alpha"),
+    functional.celu: _first("celu", "alpha"),
+    functional.logsigmoid: _named("log_sigmoid"),
+    functional.hardshrink: _first("hard_shrink", "lambd"),
+    functional.softshrink: _first("soft_shrink", "lambd"),
+    functional.tanhshrink: _named("tanh_shrink"),
+    functional.threshold: _threshold,
     functional.gelu: _gelu,
     functional.softplus: _softplus,
 }

@@ -8,21 +8,22 @@
  *     law dtype a b c d philox key stream rows columns row_start row_stop column_start column_stop
  *     law dtype a b c d given count word ...
  *     law dtype a b c d orthogonal key stream rows columns first_column last_column number pairs transposed gain
- *     dense dtype activation parameter rows depth columns transposed threads
+ *     dense dtype function rows depth columns transposed threads
  *     network dtype rows count width { activation width } ...
- *     scattered dtype activation parameter items rows depth columns threads shift x_item x_row x_column weight_row
- *         weight_column bias_column
+ *     scattered dtype function items rows depth columns threads shift x_item x_row x_column weight_row weight_column
+ *         bias_column
  *     scattered_network shift x_row x_column dtype rows count width { activation width } ...
- *     scattered_activate shift x_row x_column dtype activation parameter rows columns threads
+ *     scattered_activate shift x_row x_column dtype function rows columns threads
+ *     activate dtype function columns count word ...
  *     overlap offset ndim { size stride } ... offset ndim { size stride } ...
  * The law is `words` (a to d unused), `uniform` (low, high), `symmetric_uniform` (limit) or `normal` (mean,
  * std, lower, upper; standard for `orthogonal`); a to d are C's floating constants or inf; key, stream and words are hexadecimal; count
- * is a multiple of FI_WORDS_PADDING. Or it is `activate` (the activation's code, its parameter, columns, d
- * unused), applied in place to given values, as many words as there may be; all NaNs are made one.
+ * is a multiple of FI_WORDS_PADDING. `activate` works in place on given values, as many words as there may be; all NaNs
+ * are made one.
  *
  * A product, and layer i of a network, is made of normal values: x under key 1, weight under key 2 + 2 i, bias under
- * key 3 + 2 i. `transposed` is 1 for a weight (columns, depth). An activation is its number in fi_activation;
- * between the layers of a network they take no parameter.
+ * key 3 + 2 i. `transposed` is 1 for a weight (columns, depth). An activation is its number in fi_activation, and has its
+ * standard parameters; a function is such a number and FI_MOST_PARAMETERS values.
  *
  * `scattered`: the same values, x (items, rows, depth), lie so many bytes apart, and begin `shift` bytes behind a
  * boundary; all are laid out by layout.c. `overlap` prints fi_apart, fi_contiguous and fi_aligned of two arrays of
@@ -137,7 +138,30 @@ static uint64_t hash_from_given(const fi_law *law)
     return hash;
 }
 
-static uint64_t hash_of_activation(fi_dtype dtype, const double a[4])
+static fi_function function_of(int activation, const double *parameters)
+{
+    if (activation < 0 || activation >= FI_ACTIVATION_COUNT)
+        fail("an activation that is none", "");
+    fi_function function = {.activation = (fi_activation)activation};
+    memcpy(function.parameter, parameters, sizeof function.parameter);
+    return function;
+}
+
+static fi_function read_function(void)
+{
+    int activation;
+    double p[FI_MOST_PARAMETERS];
+    if (scanf("%d %lf %lf %lf", &activation, &p[0], &p[1], &p[2]) != 4)
+        fail("a function that is none", "");
+    return function_of(activation, p);
+}
+
+static int64_t halves_of(const fi_function *function)
+{
+    return fi_activation_takes(function->activation) == FI_HALVES ? 2 : 1;
+}
+
+static uint64_t hash_of_activation(fi_dtype dtype, const fi_function *function, int64_t columns)
 {
     const size_t itemsize = fi_itemsize(dtype);
     int64_t count;
@@ -147,8 +171,10 @@ static uint64_t hash_of_activation(fi_dtype dtype, const double a[4])
     for (int64_t i = 0; i < count; i++)
         if (scanf("%" SCNx32, &words[i]) != 1)
             fail("a word that is none", "");
-    const int64_t elements = (int64_t)((size_t)count * 4 / itemsize), columns = (int64_t)a[2];
-    fi_activate(dtype, (fi_activation)(int)a[0], a[1], words, words, elements / columns, columns, 1);
+    int64_t elements = (int64_t)((size_t)count * 4 / itemsize);
+    fi_activate(dtype, function, words, words, elements / columns, columns, 1);
+    elements /= halves_of(function);
+    count /= halves_of(function);
     for (int64_t i = 0; i < elements; i++) {
         if (dtype == FI_F64) {
             uint64_t bits;
@@ -258,20 +284,20 @@ static void place(placed *p, fi_dtype dtype, int64_t shift, const void *values)
 static uint64_t hash_of_scattered_product(void)
 {
     char name[16];
-    int activation, threads;
+    int threads;
     int64_t items, rows, depth, columns, shift;
     placed x = {.array.ndim = 3}, weight = {.array.ndim = 2}, bias = {.array.ndim = 1};
     fi_dense_job job;
     fi_shape shape;
-    if (scanf("%15s %d %lf", name, &activation, &job.parameter) != 3 ||
-        scanf("%" SCNd64 " %" SCNd64 " %" SCNd64 " %" SCNd64, &items, &rows, &depth, &columns) != 4 ||
+    if (scanf("%15s", name) != 1)
+        fail("a product that is none", "");
+    job.function = read_function();
+    if (scanf("%" SCNd64 " %" SCNd64 " %" SCNd64 " %" SCNd64, &items, &rows, &depth, &columns) != 4 ||
         scanf("%d %" SCNd64, &threads, &shift) != 2 ||
         scanf("%" SCNd64 " %" SCNd64 " %" SCNd64, &x.strides[0], &x.strides[1], &x.strides[2]) != 3 ||
-        scanf("%" SCNd64 " %" SCNd64 " %" SCNd64, &weight.strides[0], &weight.strides[1], &bias.strides[0]) != 3 ||
-        activation < 0 || activation >= FI_ACTIVATION_COUNT)
+        scanf("%" SCNd64 " %" SCNd64 " %" SCNd64, &weight.strides[0], &weight.strides[1], &bias.strides[0]) != 3)
         fail("a product that is none", "");
     job.dtype = dtype_of(name);
-    job.activation = (fi_activation)activation;
     memcpy(x.shape, (const int64_t[]){items, rows, depth}, sizeof x.shape);
     memcpy(weight.shape, (const int64_t[]){depth, columns}, 2 * sizeof(int64_t));
     bias.shape[0] = columns;
@@ -284,7 +310,7 @@ static uint64_t hash_of_scattered_product(void)
     }
     if (!fi_lay_out_dense(&job, &x.array, &weight.array, &bias.array, 0, &shape))
         fail("shapes that do not fit", "");
-    if (shape.count != items * rows * columns || shape.ndim != 3)
+    if (shape.count != items * rows * columns / halves_of(&job.function) || shape.ndim != 3)
         fail("a wrong shape", "");
     const size_t bytes = (size_t)shape.count * fi_itemsize(job.dtype);
     job.out = allocate(bytes);
@@ -303,15 +329,15 @@ static uint64_t hash_of_scattered_product(void)
 static uint64_t hash_of_scattered_activation(void)
 {
     char name[16];
-    int activation, threads;
-    double parameter;
+    int threads;
     int64_t shift;
     placed x = {.array.ndim = 2};
     fi_scattered from;
     if (scanf("%" SCNd64 " %" SCNd64 " %" SCNd64, &shift, &x.strides[0], &x.strides[1]) != 3 ||
-        scanf("%15s %d %lf", name, &activation, &parameter) != 3 || activation < 0 ||
-        activation >= FI_ACTIVATION_COUNT ||
-        scanf("%" SCNd64 " %" SCNd64 " %d", &x.shape[0], &x.shape[1], &threads) != 3)
+        scanf("%15s", name) != 1)
+        fail("an activation that is none", "");
+    const fi_function function = read_function();
+    if (scanf("%" SCNd64 " %" SCNd64 " %d", &x.shape[0], &x.shape[1], &threads) != 3)
         fail("an activation that is none", "");
     const fi_dtype dtype = dtype_of(name);
     const size_t bytes = (size_t)(x.shape[0] * x.shape[1]) * fi_itemsize(dtype);
@@ -321,7 +347,7 @@ static uint64_t hash_of_scattered_activation(void)
     if (!fi_lay_out_activation(&x.array, &from))
         fail("nothing to gather", "");
     void *const out = allocate(bytes);
-    fi_activate_scattered(dtype, (fi_activation)activation, parameter, &from, out, threads);
+    fi_activate_scattered(dtype, &function, &from, out, threads);
     const uint64_t hash = fnv1a(out, bytes);
     free(out);
     free(x.memory);
@@ -353,21 +379,22 @@ static uint64_t digits_of_overlap(void)
 static uint64_t hash_of_product(void)
 {
     char dtype[16];
-    int activation, transposed, threads;
+    int transposed, threads;
     fi_dense_job job = {.ndim = 0};
-    if (scanf("%15s %d %lf", dtype, &activation, &job.parameter) != 3 ||
-        scanf("%" SCNd64 " %" SCNd64 " %" SCNd64, &job.rows, &job.depth, &job.columns) != 3 ||
-        scanf("%d %d", &transposed, &threads) != 2 || activation < 0 || activation >= FI_ACTIVATION_COUNT)
+    if (scanf("%15s", dtype) != 1)
+        fail("a product that is none", "");
+    job.function = read_function();
+    if (scanf("%" SCNd64 " %" SCNd64 " %" SCNd64, &job.rows, &job.depth, &job.columns) != 3 ||
+        scanf("%d %d", &transposed, &threads) != 2)
         fail("a product that is none", "");
     job.dtype = dtype_of(dtype);
-    job.activation = (fi_activation)activation;
     job.x_row = job.depth;
     job.weight_row = transposed ? 1 : job.columns;
     job.weight_column = transposed ? job.depth : 1;
     void *const x = normal(job.dtype, 1, job.rows * job.depth);
     void *const weight = normal(job.dtype, 2, job.depth * job.columns);
     void *const bias = normal(job.dtype, 3, job.columns);
-    const size_t bytes = (size_t)(job.rows * job.columns) * fi_itemsize(job.dtype);
+    const size_t bytes = (size_t)(job.rows * job.columns / halves_of(&job.function)) * fi_itemsize(job.dtype);
     job.x = x;
     job.weight = weight;
     job.bias = bias;
@@ -417,7 +444,9 @@ static uint64_t hash_of_network(int scattered)
         strips[i] = allocate((size_t)(fi_packed_size(depth, width) + FI_PACKED_SLACK) * fi_itemsize(job.dtype));
         fi_pack(job.dtype, weight, width, 1, depth, width, strips[i]);
         free(weight);
-        layers[i] = (fi_layer){depth, width, strips[i], 0, biases[i], 0, (fi_activation)activation, 0};
+        const fi_function function = fi_standard_function((fi_activation)activation);
+        layers[i] = (fi_layer){depth, width, strips[i], 0, biases[i], 0, function};
+        width = fi_outputs(&layers[i]);
     }
     const size_t bytes = (size_t)(job.rows * width) * fi_itemsize(job.dtype);
     job.x = x;
@@ -449,8 +478,10 @@ static uint64_t hash_of_fill(const char *name)
     double a[4];
     if (scanf("%15s %lf %lf %lf %lf %15s", dtype, &a[0], &a[1], &a[2], &a[3], origin) != 6)
         fail("a row that is none", "");
-    if (strcmp(name, "activate") == 0)
-        return hash_of_activation(dtype_of(dtype), a);
+    if (strcmp(name, "activate") == 0) { /* in the place of the law's four numbers and the origin */
+        const fi_function function = function_of((int)a[0], a + 1);
+        return hash_of_activation(dtype_of(dtype), &function, atoll(origin));
+    }
     const fi_law law = law_of(name, dtype_of(dtype), a);
     if (strcmp(origin, "philox") == 0)
         return hash_from_philox(&law);

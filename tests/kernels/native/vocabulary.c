@@ -221,6 +221,7 @@ static void check_arithmetic(void)
         CHECK64("vd_abs", vd_abs(take_d(n)), fabs(a));
         CHECK64("vd_held", vd_held(take_d(n)), a);
         CHECK64("vd_set", vd_set(d[n]), d[n]);
+        CHECK32("vf_sqrt", vf_sqrt(take_f(n)), sqrtf(a));
         CHECK64("vd_sqrt", vd_sqrt(take_d(n)), sqrt(a));
     }
 }

@@ -14,6 +14,12 @@ static const float log1p_rest32[5] = {
     0x1.f1b2bc0000000p-3f,
 };
 
+/* (x - tanh(x)) / x^3 in powers of x^2, x <= 1 */
+static const float tanh_shrink_rest32[8] = {
+    0x1.5555560000000p-2f, -0x1.1110f00000000p-3f, 0x1.ba110a0000000p-5f, -0x1.65a2a20000000p-6f,
+    0x1.1ce6260000000p-7f, -0x1.a3ad120000000p-9f, 0x1.e253dc0000000p-11f, -0x1.295de80000000p-13f,
+};
+
 /* 1 / log 2 */
 static const float log2_e32[1] = {
     0x1.7154760000000p+0f,
@@ -34,6 +40,11 @@ static const float gelu_tanh_cubic32[2] = {
     0x1.2444f20000000p-4f, 0x1.49b16a0000000p-29f,
 };
 
+/* 1.702 as head and rest */
+static const float quick_gelu_slope32[2] = {
+    0x1.b3b6460000000p+0f, -0x1.78d4fe0000000p-26f,
+};
+
 /* SELU for x > 0, and its limit for x < 0 */
 static const float selu_scale32[2] = {
     0x1.0cfabe0000000p+0f, 0x1.c212cc0000000p+0f,
@@ -51,6 +62,14 @@ static const double log1p_rest64[11] = {
     0x1.5555555555556p-1, 0x1.9999999999558p-2, 0x1.24924924c1e0ep-2, 0x1.c71c71a5e8c58p-3,
     0x1.745d1dff7ea9ep-3, 0x1.3b12d65a72c92p-3, 0x1.11233b6be2d3ap-3, 0x1.dfe3a4faac2e8p-4,
     0x1.c168529a70330p-4, 0x1.1e9a24af5f976p-4, 0x1.5127a700990c8p-3,
+};
+
+/* (x - tanh(x)) / x^3 in powers of x^2, x <= 1 */
+static const double tanh_shrink_rest64[16] = {
+    0x1.5555555555555p-2, -0x1.11111111110b3p-3, 0x1.ba1ba1ba13e2dp-5, -0x1.664f4880b9113p-6,
+    0x1.226e35167d91bp-7, -0x1.d6d3c4c9a457bp-9, 0x1.7da2b89112611p-10, -0x1.35518380c5f1fp-11,
+    0x1.f51f2736d97d8p-13, -0x1.949009eb6fe4dp-14, 0x1.41f0c42400fc1p-15, -0x1.e9b160a0836bcp-17,
+    0x1.4e1ceb56ada07p-18, -0x1.71035242a059fp-20, 0x1.194d1b8d449c5p-22, -0x1.ad2402dea911ep-26,
 };
 
 /* P(Z > a) exp(a^2 / 2) = p(a) / q(a) of a standard normal Z */
@@ -85,6 +104,11 @@ static const double gelu_tanh_linear64[2] = {
 /* 0.044715 times that as head and rest */
 static const double gelu_tanh_cubic64[2] = {
     0x1.2444f2a4d8b4bp-4, -0x1.6c843a29d1c70p-61,
+};
+
+/* 1.702 as head and rest */
+static const double quick_gelu_slope64[2] = {
+    0x1.b3b645a1cac08p+0, 0x1.89374bc6a7efap-55,
 };
 
 /* SELU for x > 0, and its limit for x < 0 */

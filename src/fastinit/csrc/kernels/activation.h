@@ -9,16 +9,25 @@
 #undef GELU_TANH_MOST
 #undef TANH_MOST
 #undef SOFTSIGN_MOST
+#undef EXP_DEEPEST
+#undef CELU_LEAST
+#undef TANH_SHRINK_MOST
 #if REAL_BITS == 32
 #define GELU_MOST 15.0f      /* gelu(-x) is 0 from here on */
 #define GELU_TANH_MOST 11.0f /* likewise */
 #define TANH_MOST 10.0f      /* tanh(x) is 1 from here on */
 #define SOFTSIGN_MOST 0x1p30f /* softsign(x) is 1 from here on */
+#define EXP_DEEPEST (-195.0f)  /* c exp(x) is 0 from here on down for every c */
+#define TANH_SHRINK_MOST 1.0f   /* x - tanh(x) is a polynomial up to here */
+#define CELU_LEAST (-0x1p-26f) /* expm1(x) is x from here on up to 0 */
 #else
 #define GELU_MOST 39.0
 #define GELU_TANH_MOST 22.0
 #define TANH_MOST 20.0
 #define SOFTSIGN_MOST 0x1p60
+#define EXP_DEEPEST (-1460.0)
+#define TANH_SHRINK_MOST 1.0
+#define CELU_LEAST (-0x1p-55)
 #endif
 
 static inline vr REAL(zero)(void) { return VR(set)(0); }
@@ -26,11 +35,23 @@ static inline vr REAL(clamp_low)(vr x, real low) { return VR(max)(VR(set)(low), 
 static inline vr REAL(clamp_high)(vr x, real high) { return VR(min)(VR(set)(high), x); }
 static inline vrm REAL(negative)(vr x) { return VR(lt)(x, REAL(zero)()); }
 static inline vr REAL(with_sign_of)(vr magnitude, vr x) { return VR(flip_sign)(magnitude, VR(bits)(x)); }
+static inline vr REAL(minus)(vr x) { return VR(flip_sign)(x, VR(bits)(VR(set)(-1))); }
+
+/* A zero of x's sign, and a NaN of a NaN. */
+static inline vr REAL(vanished)(vr x) { return VR(mul)(REAL(clamp_high)(REAL(clamp_low)(x, -1), 1), REAL(zero)()); }
 
 /* ---- piecewise linear ---- */
 
 /* Adding +0 turns -0 into +0 and changes nothing else. */
 static inline vr REAL(relu)(vr x) { return VR(add)(REAL(clamp_low)(x, 0), REAL(zero)()); }
+
+/* Any straight line below the threshold. A slope of 0 gives 0 also at -inf. */
+static inline vr REAL(relu_of_any)(vr x, vr slope, vr most, vr threshold)
+{
+    const vr steep = VR(mul)(slope, VR(sub)(x, threshold));
+    const vr below = VR(select)(VR(lt)(REAL(zero)(), VR(abs)(slope)), steep, REAL(zero)());
+    return VR(add)(VR(select)(VR(lt)(x, threshold), below, VR(min)(most, x)), REAL(zero)());
+}
 
 static inline vr REAL(relu6)(vr x) { return REAL(clamp_high)(REAL(relu)(x), 6); }
 
@@ -42,12 +63,67 @@ static inline vr REAL(hard_sigmoid)(vr x)
     return VR(div)(REAL(clamp_high)(REAL(clamp_low)(raised, 0), 6), VR(set)(6));
 }
 
+static inline vr REAL(hard_sigmoid_of_any)(vr x, vr alpha, vr beta)
+{
+    /* A slope of 0 gives the constant also at an infinity. */
+    const vrm rises = VR(lt)(REAL(zero)(), VR(abs)(alpha));
+    const vr line = VR(select)(rises, VR(fma)(alpha, x, beta), VR(add)(beta, REAL(vanished)(x)));
+    return REAL(clamp_high)(REAL(clamp_low)(line, 0), 1);
+}
+
 static inline vr REAL(hard_silu)(vr x) { return VR(mul)(REAL(clamp_low)(x, -3), REAL(hard_sigmoid)(x)); }
 
 static inline vr REAL(softsign)(vr x)
 {
     const vr a = REAL(clamp_high)(VR(abs)(x), SOFTSIGN_MOST);
     return REAL(with_sign_of)(VR(div)(a, REAL(one_plus)(a)), x);
+}
+
+static inline vr REAL(hard_tanh)(vr x, vr low, vr high) { return VR(min)(high, VR(max)(low, x)); }
+
+static inline vr REAL(hard_shrink)(vr x, vr threshold)
+{
+    return VR(select)(VR(lt)(threshold, VR(abs)(x)), x, REAL(vanished)(x));
+}
+
+static inline vr REAL(soft_shrink)(vr x, vr threshold)
+{
+    return REAL(with_sign_of)(REAL(clamp_low)(VR(sub)(VR(abs)(x), threshold), 0), x);
+}
+
+/* The value, where x is at most the threshold; a NaN stays a NaN. */
+static inline vr REAL(threshold)(vr x, vr threshold, vr value)
+{
+    return VR(select)(VR(lt)(threshold, x), x, VR(add)(value, REAL(vanished)(VR(abs)(x))));
+}
+
+static inline vr REAL(relu_squared)(vr x)
+{
+    const vr above = REAL(clamp_low)(x, 0);
+    return VR(mul)(above, above);
+}
+
+/* (x + s) / 2 of s = sqrt(x^2 + b), for x < 0 b / (2 (s - x)): with the larger of |x| and sqrt(b) outside of the root
+ * and the quotient of both inside, and halves of all, nothing overflows. */
+static inline vr REAL(squareplus)(vr x, vr b)
+{
+    const vr a = VR(abs)(x), c = VR(sqrt)(b), large = VR(max)(c, a), small = VR(min)(c, a);
+    const vr q = VR(div)(small, VR(max)(VR(set)(REAL_LEAST), large)); /* 0 / 0 is 0 */
+    const vr s = VR(mul)(large, VR(sqrt)(VR(fma)(q, q, VR(set)(1))));
+    const vr half = VR(set)(0.5f), y = VR(fma)(half, s, VR(mul)(half, a));
+    return VR(select)(REAL(negative)(x), VR(mul)(VR(div)(b, y), VR(set)(0.25f)), y);
+}
+
+static inline vr REAL(sparse_plus)(vr x)
+{
+    const vr raised = REAL(clamp_low)(VR(add)(x, VR(set)(1)), 0);
+    return VR(select)(VR(lt)(x, VR(set)(1)), VR(mul)(VR(mul)(raised, raised), VR(set)(0.25f)), x);
+}
+
+static inline vr REAL(sparse_sigmoid)(vr x)
+{
+    const vr raised = VR(add)(x, VR(set)(1));
+    return VR(mul)(REAL(clamp_high)(REAL(clamp_low)(raised, 0), 2), VR(set)(0.5f));
 }
 
 /* ---- of exp ---- */
@@ -85,6 +161,20 @@ static inline vr REAL(selu)(vr x)
     return VR(select)(REAL(negative)(x), below, VR(mul)(VR(set)(REAL(selu_scale)[0]), x));
 }
 
+/* gamma x, for x < 0 gamma alpha (exp(x) - 1) */
+static inline vr REAL(selu_of_any)(vr x, vr alpha, vr gamma)
+{
+    const vr below = VR(mul)(VR(mul)(gamma, alpha), REAL(expm1)(x).high);
+    return VR(select)(REAL(negative)(x), below, VR(mul)(gamma, x));
+}
+
+/* x, for x < 0 alpha (exp(x / alpha) - 1), which is x again while x / alpha is as good as 0 */
+static inline vr REAL(celu)(vr x, vr alpha)
+{
+    const vr u = VR(div)(x, alpha);
+    return VR(select)(VR(lt)(VR(set)(CELU_LEAST), u), x, VR(mul)(alpha, REAL(expm1)(u).high));
+}
+
 /* -e / (2 + e) of e = exp(-2 |x|) - 1 */
 static inline vr REAL(tanh)(vr x)
 {
@@ -93,6 +183,19 @@ static inline vr REAL(tanh)(vr x)
     const vr bottom = VR(add)(VR(set)(2), e.high);
     const vr more = VR(add)(VR(add)(VR(sub)(VR(set)(2), bottom), e.high), e.more);
     return REAL(with_sign_of)(VR(abs)(REAL(minus_quotient)(e.high, e.more, bottom, more)), x);
+}
+
+/* x - tanh(x), x^3 times a polynomial in x^2 up to TANH_SHRINK_MOST; from there on, with e = exp(-2 |x|),
+ * (|x| - 1 + e (|x| + 1)) / (1 + e). */
+static inline vr REAL(tanh_shrink)(vr x)
+{
+    const vr a = VR(abs)(x), near = REAL(clamp_high)(a, TANH_SHRINK_MOST), far = REAL(clamp_high)(a, TANH_MOST);
+    const vr w = VR(mul)(near, near), cubed = VR(mul)(VR(mul)(near, w), HORNER(tanh_shrink_rest, w));
+    const REAL(power) p = REAL(exp_split)(VR(mul)(far, VR(set)(-2)), REAL(zero)());
+    const vr e = REAL(scale_down)(REAL(one_plus)(p.rest), p.n);
+    const vr top = VR(fma)(e, REAL(one_plus)(far), VR(sub)(far, VR(set)(1)));
+    const vr y = VR(select)(VR(lt)(a, VR(set)(TANH_SHRINK_MOST)), cubed, VR(div)(top, REAL(one_plus)(e)));
+    return REAL(with_sign_of)(VR(select)(VR(lt)(a, VR(set)(TANH_MOST)), y, VR(sub)(a, VR(set)(1))), x);
 }
 
 /* With e = exp(-|x|): 1 / (1 + e), for x < 0 e / (1 + e). */
@@ -122,6 +225,31 @@ static inline vr REAL(silu)(vr x)
 {
     const vr minus = REAL(clamp_low)(VR(sub)(REAL(zero)(), VR(abs)(x)), EXP_LOWEST);
     return REAL(gated)(x, EXP_LOWEST, minus, REAL(zero)());
+}
+
+/* x sigmoid(beta x) of any beta, also one so small that exp(beta x) is far below the least number before x is large. */
+static inline vr REAL(silu_of_any)(vr x, vr beta)
+{
+    const vr bounded = REAL(clamp_high)(REAL(clamp_low)(x, -REAL_MOST), REAL_MOST), deepest = VR(set)(EXP_DEEPEST);
+    /* 0 times an infinity is 0: x sigmoid(0) is x / 2. */
+    const vr u = VR(select)(VR(lt)(REAL(zero)(), VR(abs)(beta)), VR(mul)(x, beta), REAL(vanished)(x));
+    const vr minus = VR(sub)(REAL(zero)(), VR(abs)(u));
+    const vrm below = REAL(negative)(u), near = VR(lt)(deepest, minus);
+    const vr error = VR(fnma)(bounded, beta, u), less = VR(select)(below, error, VR(sub)(REAL(zero)(), error));
+    const REAL(power) e = REAL(exp_split)(VR(max)(deepest, minus), VR(select)(near, less, REAL(zero)()));
+    const vr p = REAL(one_plus)(e.rest), bottom = REAL(one_plus)(REAL(scale_far_down)(p, e.n));
+    const vr top = VR(select)(below, VR(fma)(bounded, e.rest, bounded), x);
+    const vr y = VR(div)(top, bottom);
+    return VR(select)(below, REAL(scale_far_down)(y, e.n), y);
+}
+
+static inline vr REAL(quick_gelu)(vr x)
+{
+    const vr c = VR(set)(REAL(quick_gelu_slope)[0]), c_rest = VR(set)(REAL(quick_gelu_slope)[1]);
+    const vr a = VR(sub)(REAL(zero)(), REAL(clamp_high)(VR(abs)(x), -EXP_LOWEST)), minus = VR(mul)(a, c);
+    const vr less = VR(fnma)(a, c_rest, VR(fnma)(a, c, minus));
+    const vrm near = VR(lt)(VR(set)(EXP_LOWEST), minus);
+    return REAL(gated)(x, EXP_LOWEST, REAL(clamp_low)(minus, EXP_LOWEST), VR(select)(near, less, REAL(zero)()));
 }
 
 /* x / (1 + exp(-2 u)) with 2 u = x (linear + cubic x^2), all of it as a number and its error */
@@ -212,31 +340,47 @@ static inline vr REAL(mish)(vr x)
  * polynomial in z^2. Division by a beta of one changes nothing: the caller's constant leaves it out. */
 static inline vr REAL(softplus)(vr x, vr beta, int beta_is_one)
 {
-    const vr a = VR(sub)(REAL(zero)(), VR(abs)(x)), minus = VR(mul)(a, beta), lowest = VR(set)(EXP_LOWEST);
-    const vr less = VR(select)(VR(lt)(lowest, minus), VR(fnma)(a, beta, minus), REAL(zero)()); /* no inf - inf */
-    const REAL(power) e = REAL(exp_split)(VR(max)(lowest, minus), less);
+    const vr a = VR(sub)(REAL(zero)(), VR(abs)(x)), minus = VR(mul)(a, beta);
+    const vr lowest = VR(set)(EXP_LOWEST), end = beta_is_one ? lowest : VR(set)(EXP_DEEPEST);
+    const vr less = VR(select)(VR(lt)(end, minus), VR(fnma)(a, beta, minus), REAL(zero)()); /* no inf - inf */
+    const REAL(power) e = REAL(exp_split)(VR(max)(end, minus), less);
     const vr p = REAL(one_plus)(e.rest);
-    const vr y = VR(div)(p, VR(add)(VR(set)(2), REAL(scale_down)(p, e.n))), z = REAL(scale_down)(y, e.n);
+    vr scaled = REAL(scale_down)(p, e.n);
+    if (!beta_is_one) /* where that is out of reach, it is as good as nothing beside 2 */
+        scaled = VR(select)(VR(lt)(lowest, minus), scaled, REAL(zero)());
+    const vr y = VR(div)(p, VR(add)(VR(set)(2), scaled));
+    vr z = REAL(scale_down)(y, e.n);
+    if (!beta_is_one)
+        z = VR(select)(VR(lt)(lowest, minus), z, REAL(zero)());
     const vr w = VR(mul)(z, z);
     vr t = VR(fma)(VR(mul)(y, w), HORNER(log1p_rest, w), VR(add)(y, y));
-    /* A quotient may be too large for the shortcut of scale_down; else both give the same. */
-    t = beta_is_one ? REAL(scale_down)(t, e.n) : REAL(scale)(VR(div)(t, beta), e.n);
+    if (beta_is_one) {
+        t = REAL(scale_down)(t, e.n);
+    } else {
+        /* A quotient may be too large for the shortcut of scale_down; else both give the same. */
+        const vr quotient = VR(div)(t, beta);
+        t = VR(select)(VR(lt)(lowest, minus), REAL(scale)(quotient, e.n), REAL(scale_far_down)(quotient, e.n));
+    }
     return VR(select)(VR(lt)(REAL(zero)(), x), VR(add)(x, t), t);
 }
 
+/* -softplus(-x), which nears 0 from below */
+static inline vr REAL(log_sigmoid)(vr x) { return REAL(minus)(REAL(softplus)(REAL(minus)(x), VR(set)(1), 1)); }
+
 /* ---- runs ---- */
 
-/* out[i] = formula of x and of the parameter c. The last values go through a buffer, and memory beyond
+/* out[i] = formula of x and of the parameters c, c1 and c2. The last values go through a buffer, and memory beyond
  * the ends is never touched. */
 #define RUN_VECTORS 2 /* to hide latencies; more gains nothing measurable */
 
 #define RUN(name, formula) \
-    static void REAL(activate_##name)(double parameter, const void *from, void *to, size_t count) \
+    static void REAL(activate_##name)(const fi_function *function, const void *from, void *to, size_t count) \
     { \
-        const vr c = VR(set)((real)parameter); \
+        const vr c = VR(set)((real)function->parameter[0]), c1 = VR(set)((real)function->parameter[1]); \
+        const vr c2 = VR(set)((real)function->parameter[2]); \
         const real *in = from; \
         real *out = to; \
-        (void)c; \
+        (void)c, (void)c1, (void)c2; \
         while (count > 0) { \
             real buffer[RUN_VECTORS * REAL_LANES]; \
             const int whole = count >= RUN_VECTORS * REAL_LANES; \
@@ -260,38 +404,120 @@ static inline vr REAL(softplus)(vr x, vr beta, int beta_is_one)
         } \
     }
 
-static void REAL(activate_linear)(double parameter, const void *from, void *to, size_t count)
+/* The run of a name by one of two formulas: the first where the parameters p, rounded to the dtype, are these. */
+#define CHOOSE(name, standard) \
+    static void REAL(activate_##name)(const fi_function *function, const void *from, void *to, size_t count) \
+    { \
+        const real p[] = {(real)function->parameter[0], (real)function->parameter[1], (real)function->parameter[2]}; \
+        ((standard) ? REAL(activate_##name##_plain) : REAL(activate_##name##_of_any))(function, from, to, count); \
+    }
+
+static void REAL(activate_linear)(const fi_function *function, const void *from, void *to, size_t count)
 {
-    (void)parameter;
+    (void)function;
     if (to != from)
         memcpy(to, from, count * sizeof(real));
 }
 
-RUN(relu, REAL(relu)(x))
+RUN(relu_plain, REAL(relu)(x))
+RUN(relu_of_any, REAL(relu_of_any)(x, c, c1, c2))
+CHOOSE(relu, p[0] == 0 && p[1] == (real)FI_ENDLESS && p[2] == 0)
 RUN(relu6, REAL(relu6)(x))
 RUN(leaky_relu, REAL(leaky_relu)(x, c))
 RUN(elu, REAL(elu)(x, c))
-RUN(selu, REAL(selu)(x))
+RUN(selu_plain, REAL(selu)(x))
+RUN(selu_of_any, REAL(selu_of_any)(x, c, c1))
+CHOOSE(selu, p[0] == (real)FI_SELU_ALPHA && p[1] == (real)FI_SELU_GAMMA)
 RUN(gelu, REAL(gelu)(x))
 RUN(gelu_tanh, REAL(gelu_tanh)(x))
-RUN(silu, REAL(silu)(x))
+RUN(silu_plain, REAL(silu)(x))
+RUN(silu_of_any, REAL(silu_of_any)(x, c))
+CHOOSE(silu, p[0] == 1)
 RUN(sigmoid, REAL(sigmoid)(x))
-RUN(hard_sigmoid, REAL(hard_sigmoid)(x))
+RUN(hard_sigmoid_plain, REAL(hard_sigmoid)(x))
+RUN(hard_sigmoid_of_any, REAL(hard_sigmoid_of_any)(x, c, c1))
+CHOOSE(hard_sigmoid, p[0] == (real)FI_SIXTH && p[1] == (real)0.5)
 RUN(hard_silu, REAL(hard_silu)(x))
 RUN(tanh, REAL(tanh)(x))
-RUN(softplus_of_one, REAL(softplus)(x, c, 1))
-RUN(softplus_of_any, REAL(softplus)(x, c, 0))
+RUN(softplus_plain, REAL(softplus)(x, c, 1))
+RUN(softplus_of_any, VR(select)(VR(lt)(c1, VR(mul)(c, x)), x, REAL(softplus)(x, c, 0)))
+CHOOSE(softplus, p[0] == 1 && p[1] == (real)FI_ENDLESS)
 RUN(softsign, REAL(softsign)(x))
 RUN(mish, REAL(mish)(x))
 RUN(exp, REAL(exp)(x))
-RUN(multiply, VR(mul)(x, c)) /* no activation, but softmax's last pass */
+RUN(celu, REAL(celu)(x, c))
+RUN(log_sigmoid, REAL(log_sigmoid)(x))
+RUN(hard_tanh, REAL(hard_tanh)(x, c, c1))
+RUN(hard_shrink, REAL(hard_shrink)(x, c))
+RUN(soft_shrink, REAL(soft_shrink)(x, c))
+RUN(tanh_shrink, REAL(tanh_shrink)(x))
+RUN(threshold, REAL(threshold)(x, c, c1))
+RUN(thresholded_relu, REAL(threshold)(x, c, REAL(zero)()))
+RUN(relu_squared, REAL(relu_squared)(x))
+RUN(squareplus, REAL(squareplus)(x, c))
+RUN(sparse_plus, REAL(sparse_plus)(x))
+RUN(sparse_sigmoid, REAL(sparse_sigmoid)(x))
+RUN(quick_gelu, REAL(quick_gelu)(x))
+/* No activations, but passes of some that work on rows. */
+RUN(multiply, VR(mul)(x, c))
+RUN(negate, REAL(minus)(x))
 
-static void REAL(activate_softplus)(double parameter, const void *from, void *to, size_t count)
+/* out[i] = x[i] f(x[half + i]) of the two halves of a row; `to` may begin where `from` does. */
+#define RUN_OF_HALVES(name, formula) \
+    static void REAL(activate_##name)(const fi_function *function, const void *from, void *to, size_t count) \
+    { \
+        const size_t half = count / 2; \
+        const real *const in = from; \
+        real *const out = to; \
+        (void)function; \
+        for (size_t i = 0; i < half; i += REAL_LANES) { \
+            real value[REAL_LANES] = {0}, gate[REAL_LANES] = {0}; \
+            const size_t rest = half - i; \
+            const int whole = rest >= REAL_LANES; \
+            if (!whole) { \
+                memcpy(value, in + i, rest * sizeof *in); \
+                memcpy(gate, in + half + i, rest * sizeof *in); \
+            } \
+            const vr x = VR(load)(whole ? in + half + i : gate); \
+            const vr y = VR(mul)(VR(load)(whole ? in + i : value), formula); \
+            if (whole) { \
+                VR(store)(out + i, y); \
+            } else { \
+                VR(store)(value, y); \
+                memcpy(out + i, value, rest * sizeof *out); \
+            } \
+        } \
+    }
+
+RUN_OF_HALVES(glu, REAL(sigmoid)(x))
+RUN_OF_HALVES(swiglu, REAL(silu)(x))
+RUN_OF_HALVES(geglu, REAL(gelu)(x))
+
+/* The slope of each column for x < 0, or one for all. */
+static void REAL(activate_prelu)(const fi_function *function, const void *from, void *to, size_t count)
 {
-    if ((real)parameter == 1)
-        REAL(activate_softplus_of_one)(parameter, from, to, count);
-    else
-        REAL(activate_softplus_of_any)(parameter, from, to, count);
+    const real *const in = from, *const slopes = function->of_columns;
+    real *const out = to;
+    if (!slopes) {
+        REAL(activate_leaky_relu)(function, from, to, count);
+        return;
+    }
+    for (size_t i = 0; i < count; i += REAL_LANES) {
+        real value[REAL_LANES] = {0}, slope[REAL_LANES] = {0};
+        const size_t rest = count - i;
+        const int whole = rest >= REAL_LANES;
+        if (!whole) {
+            memcpy(value, in + i, rest * sizeof *in);
+            memcpy(slope, slopes + i, rest * sizeof *in);
+        }
+        const vr y = REAL(leaky_relu)(VR(load)(whole ? in + i : value), VR(load)(whole ? slopes + i : slope));
+        if (whole) {
+            VR(store)(out + i, y);
+        } else {
+            VR(store)(value, y);
+            memcpy(out + i, value, rest * sizeof *out);
+        }
+    }
 }
 
 /* ---- rows ---- */
@@ -390,22 +616,29 @@ static inline double REAL(row_sum)(const real *x, size_t count, real max, real *
     return lanes[0];
 }
 
-static void REAL(activate_softmax)(double parameter, const void *from, void *to, size_t count)
+static void REAL(activate_softmax)(const fi_function *function, const void *from, void *to, size_t count)
 {
     const real *x = from;
     real *out = to;
-    (void)parameter;
+    (void)function;
     const double sum = REAL(row_sum)(x, count, REAL(row_max)(x, count), out, SIZE_MAX);
+    const fi_function share = {.parameter = {1 / sum}};
     for (size_t i = 0; i < count && (i == 0 || !fi_stop_asked()); i += BETWEEN_STOPS)
-        REAL(activate_multiply)(1 / sum, out + i, out + i, count - i < BETWEEN_STOPS ? count - i : BETWEEN_STOPS);
+        REAL(activate_multiply)(&share, out + i, out + i, count - i < BETWEEN_STOPS ? count - i : BETWEEN_STOPS);
+}
+
+static void REAL(activate_softmin)(const fi_function *function, const void *from, void *to, size_t count)
+{
+    REAL(activate_negate)(function, from, to, count);
+    REAL(activate_softmax)(function, to, to, count);
 }
 
 /* (x - max) - log(sum), the sum being 1 + that of all but the first maximum. Nothing cancels. */
-static void REAL(activate_log_softmax)(double parameter, const void *from, void *to, size_t count)
+static void REAL(activate_log_softmax)(const fi_function *function, const void *from, void *to, size_t count)
 {
     const real *x = from;
     real *out = to;
-    (void)parameter;
+    (void)function;
     const real max = REAL(row_max)(x, count);
     size_t first = 0;
     while (first + REAL_LANES <= count && VR(all_less)(VR(load)(x + first), VR(set)(max)))
@@ -432,7 +665,80 @@ static void REAL(activate_log_softmax)(double parameter, const void *from, void 
             memcpy(out + i, buffer, n * sizeof *out);
     }
 }
+
+/* All values NaN, as softmax's of a row that has a NaN or +inf, or -inf alone. */
+static void REAL(row_of_nan)(real *out, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        out[i] = (real)__builtin_nanf("");
+}
+
+/* Whether no element is a NaN. */
+static inline int REAL(row_is_ordered)(const real *x, size_t count)
+{
+    int ordered = 1;
+    for (size_t i = 0; i < count; i++)
+        ordered &= x[i] == x[i];
+    return ordered;
+}
+
+/* 1 for the first of the largest elements, 0 for others. */
+static void REAL(activate_hardmax)(const fi_function *function, const void *from, void *to, size_t count)
+{
+    const real *const x = from;
+    real *const out = to;
+    (void)function;
+    if (!REAL(row_is_ordered)(x, count)) {
+        REAL(row_of_nan)(out, count);
+        return;
+    }
+    size_t first = 0;
+    for (size_t i = 1; i < count; i++)
+        first = x[i] > x[first] ? i : first;
+    memset(out, 0, count * sizeof *out);
+    if (count > 0)
+        out[first] = 1;
+}
+
+/* max(x - t, 0), with the t at which the sum is 1. In float64, of d = x - max: t is the mean of those d that are larger
+ * than t, less 1 / their number; it begins at -1, below which none can be, and grows until no d falls out. */
+static void REAL(activate_sparsemax)(const fi_function *function, const void *from, void *to, size_t count)
+{
+    const real *const x = from;
+    real *const out = to;
+    (void)function;
+    const double max = (double)REAL(row_max)(x, count);
+    if (!REAL(row_is_ordered)(x, count) || max - max != 0) {
+        REAL(row_of_nan)(out, count);
+        return;
+    }
+    double t = -1;
+    for (size_t before = 0, support;; before = support) {
+        double sum = 0, error = 0;
+        support = 0;
+        for (size_t i = 0; i < count; i++) {
+            const double d = (double)x[i] - max;
+            if (i % BETWEEN_STOPS == 0 && i > 0 && fi_stop_asked())
+                return;
+            if (!(d > t))
+                continue;
+            const double total = sum + d, back = total - sum;
+            error += (sum - (total - back)) + (d - back); /* Knuth */
+            sum = total;
+            support++;
+        }
+        if (support == before)
+            break;
+        t = ((sum + error) - 1) / (double)support;
+    }
+    for (size_t i = 0; i < count; i++) {
+        const double y = ((double)x[i] - max) - t;
+        out[i] = (real)(y > 0 ? y : 0);
+    }
+}
 #undef RUN
+#undef RUN_OF_HALVES
+#undef CHOOSE
 #undef RUN_VECTORS
 #undef SUM_LANES
 #undef SUM_VECTORS

@@ -65,8 +65,7 @@ const fi_kernels TABLE_OF(FI_ISA) = {
         },
     .activate =
         {
-#define FI_ACTIVATION(CODE, name, of_rows, parameter) \
-    [FI_##CODE] = {[FI_F32] = activate_##name##32, [FI_F64] = activate_##name##64},
+#define FI_ACTIVATION(CODE, name, takes) [FI_##CODE] = {[FI_F32] = activate_##name##32, [FI_F64] = activate_##name##64},
 #include "../activations.def"
         },
     .product = {[FI_F32] = product32, [FI_F64] = product64},

@@ -10,6 +10,9 @@
 #undef EXP_UNIT
 #undef EXP_LOWEST
 #undef EXP_HIGHEST
+#undef EXP_BIASES
+#undef REAL_LEAST
+#undef REAL_MOST
 #if REAL_BITS == 32
 #define EXP_SHIFT 23             /* bits of a mantissa */
 #define EXP_ROUND 0x1.80017ep23f /* 1.5 * 2^23 + 127 + 64: adding it rounds, and leaves a biased n in the low bits */
@@ -17,6 +20,9 @@
 #define EXP_UNIT 0x1p-64f        /* two to its negative */
 #define EXP_LOWEST (-120.0f)     /* x exp(x) is 0 from here on down, and n cannot overflow */
 #define EXP_HIGHEST 100.0f       /* exp is infinite from here on up */
+#define EXP_BIASES (127 + 64)    /* that much a biased n is too large */
+#define REAL_LEAST 0x1p-149f
+#define REAL_MOST 0x1.fffffep127f
 #else
 #define EXP_SHIFT 52
 #define EXP_ROUND 0x1.80000000005ffp52 /* 1.5 * 2^52 + 1023 + 512 */
@@ -24,6 +30,9 @@
 #define EXP_UNIT 0x1p-512
 #define EXP_LOWEST (-760.0)
 #define EXP_HIGHEST 720.0
+#define EXP_BIASES (1023 + 512)
+#define REAL_LEAST 0x1p-1074
+#define REAL_MOST 0x1.fffffffffffffp1023
 #endif
 
 static inline vr REAL(horner)(const real *c, int count, vr x)
@@ -69,6 +78,18 @@ static inline vr REAL(scale)(vr y, vu n)
     const vu half = VU(shr)(sum, 1);
     const vr first = VU(as_f)(VU(shl)(half, EXP_SHIFT));
     return VR(mul)(VR(mul)(y, first), VU(as_f)(VU(shl)(VU(sub)(sum, half), EXP_SHIFT)));
+}
+
+/* y 2^n for n <= 0 down to twice as far as numbers go: by four powers, none of which is subnormal. Unless
+ * y is subnormal or close to it, only the last product rounds. */
+static inline vr REAL(scale_far_down)(vr y, vu n)
+{
+    const vu sum = VU(add)(n, VU(set)(3 * EXP_BIASES)), part = VU(shr)(sum, 2); /* four biases */
+    const vu rest = VU(sub)(sum, VU(add)(part, VU(add)(part, part)));
+    const vu surplus = VU(set)(EXP_HEADROOM);
+    const vr step = VU(as_f)(VU(shl)(VU(sub)(part, surplus), EXP_SHIFT));
+    y = VR(mul)(VR(mul)(VR(mul)(y, step), step), step);
+    return VR(mul)(y, VU(as_f)(VU(shl)(VU(sub)(rest, surplus), EXP_SHIFT)));
 }
 
 static inline vr REAL(one_plus)(vr x) { return VR(add)(VR(set)(1), x); }

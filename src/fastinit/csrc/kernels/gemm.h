@@ -241,7 +241,7 @@ static void REAL(product_block)(const fi_product *p, int64_t row, int64_t rows, 
             REAL(tile_any)(height, narrow ? 0 : at_once, (size_t)depth, a, p->x_row, 1, &b, buffer, width, add, bias,
                            relu, &ahead);
             if (last && !in_tile)
-                p->activate(p->parameter, buffer, buffer, (size_t)(height * width));
+                p->activate(p->function, buffer, buffer, (size_t)(height * width));
             for (int i = 0; i < height; i++)
                 REAL(store_columns)(c + i * p->out_row, buffer + i * width, columns);
         }

@@ -22,16 +22,26 @@ typedef void fi_fill_run(const fi_law *law, const fi_source *source, uint64_t fi
 /* Whether it needs a whole row at once, and so comes after the product instead of within. */
 static inline int works_on_rows(fi_activation activation)
 {
-#define FI_ACTIVATION(CODE, name, of_rows, parameter) | (uint64_t)(of_rows) << FI_##CODE
+#define FI_ACTIVATION(CODE, name, takes) | (uint64_t)((takes) != FI_VALUES) << FI_##CODE
     const uint64_t all = 0
 #include "../activations.def"
         ;
     return (int)(all >> activation & 1);
 }
 
-/* out[i] = f(x[i]) for so many floats or doubles; one whole row for those that work on rows. `out` is x or
- * apart from it. Activations without a parameter ignore it. */
-typedef void fi_activate_run(double parameter, const void *x, void *out, size_t count);
+/* Whether it makes of a row another of half as many elements. */
+static inline int takes_halves(fi_activation activation)
+{
+#define FI_ACTIVATION(CODE, name, takes) | (uint64_t)((takes) == FI_HALVES) << FI_##CODE
+    const uint64_t all = 0
+#include "../activations.def"
+        ;
+    return (int)(all >> activation & 1);
+}
+
+/* out[i] = f(x[i]) for so many floats or doubles of x; one whole row for those that work on rows. `out` is x or
+ * apart from it, or, for those that take halves, begins where x does or is apart from it. */
+typedef void fi_activate_run(const fi_function *function, const void *x, void *out, size_t count);
 
 /* Depth of the blocks in which a product runs through k: so much of a strip stays in the first-level cache,
  * or next to it. */
@@ -50,10 +60,21 @@ typedef struct {
     void *out;
     int64_t out_row;
     int add, finish;           /* start from what `out` holds; bias and activation follow the last k */
-    fi_activation activation;  /* none that works on rows */
-    fi_activate_run *activate; /* its kernel */
-    double parameter;
+    fi_activation activation;  /* FI_LINEAR and FI_RELU are done by the product, others by */
+    fi_activate_run *activate;
+    const fi_function *function;
 } fi_product;
+
+/* What a product has to do of a function: nothing of one that works on rows, and of one that relu's own parameters
+ * make another, to call its kernel. */
+static inline fi_activation within_product(const fi_function *function)
+{
+    if (function->activation == FI_RELU) {
+        const double *const p = function->parameter;
+        return p[0] == 0 && p[1] == FI_ENDLESS && p[2] == 0 ? FI_RELU : FI_ACTIVATION_COUNT;
+    }
+    return works_on_rows(function->activation) ? FI_LINEAR : function->activation;
+}
 
 typedef void fi_product_run(const fi_product *product);
 

@@ -66,6 +66,7 @@ static inline vfm vf_lt(vf a, vf b) { return _mm256_cmp_ps(a, b, _CMP_LT_OQ); }
 static inline vf vf_select(vfm m, vf a, vf b) { return _mm256_blendv_ps(b, a, m); }
 static inline vf vf_min(vf a, vf b) { return _mm256_min_ps(a, b); }
 static inline vf vf_max(vf a, vf b) { return _mm256_max_ps(a, b); }
+static inline vf vf_sqrt(vf x) { return _mm256_sqrt_ps(x); }
 static inline vf vf_flip_sign(vf x, vu s)
 {
     return _mm256_xor_ps(x, vu_as_f32(vu_and(s, vu_set32(0x80000000u))));

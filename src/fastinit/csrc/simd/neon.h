@@ -66,6 +66,7 @@ static inline vfm vf_lt(vf a, vf b) { return vcltq_f32(a, b); }
 static inline vf vf_select(vfm m, vf a, vf b) { return vbslq_f32(m, a, b); }
 static inline vf vf_min(vf a, vf b) { return vbslq_f32(vcltq_f32(a, b), a, b); }
 static inline vf vf_max(vf a, vf b) { return vbslq_f32(vcgtq_f32(a, b), a, b); }
+static inline vf vf_sqrt(vf x) { return vsqrtq_f32(x); }
 static inline vf vf_flip_sign(vf x, vu s)
 {
     return vu_as_f32(veorq_u32(vf_bits(x), vu_and(s, vu_set32(0x80000000u))));

@@ -93,6 +93,7 @@ static inline vfm vf_lt(vf a, vf b) { vfm m; EACH32 m.w[i] = a.f[i] < b.f[i]; re
 static inline vf vf_select(vfm m, vf a, vf b) { EACH32 a.f[i] = m.w[i] ? a.f[i] : b.f[i]; return a; }
 static inline vf vf_min(vf a, vf b) { EACH32 a.f[i] = a.f[i] < b.f[i] ? a.f[i] : b.f[i]; return a; }
 static inline vf vf_max(vf a, vf b) { EACH32 a.f[i] = a.f[i] > b.f[i] ? a.f[i] : b.f[i]; return a; }
+static inline vf vf_sqrt(vf x) { EACH32 x.f[i] = __builtin_sqrtf(x.f[i]); return x; }
 static inline vf vf_flip_sign(vf x, vu s)
 {
     vu b = vf_bits(x);

@@ -210,6 +210,7 @@ static inline vfm vf_lt(vf a, vf b) { return _mm_cmplt_ps(a, b); }
 static inline vf vf_select(vfm m, vf a, vf b) { return _mm_blendv_ps(b, a, m); }
 static inline vf vf_min(vf a, vf b) { return _mm_min_ps(a, b); }
 static inline vf vf_max(vf a, vf b) { return _mm_max_ps(a, b); }
+static inline vf vf_sqrt(vf x) { return _mm_sqrt_ps(x); }
 static inline vf vf_flip_sign(vf x, vu s)
 {
     return _mm_xor_ps(x, vu_as_f32(vu_and(s, vu_set32(0x80000000u))));
