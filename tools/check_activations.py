@@ -3,12 +3,16 @@
 Run it from the project's root; it needs SciPy and mpmath::
 
     python tools/check_activations.py                  # the table of docs/activations.md, in some minutes
-    python tools/check_activations.py --step 1         # all 2^32 inputs of each function
+    python tools/check_activations.py --all 30         # some minutes' worth of all 2^32 inputs of each function
     python tools/check_activations.py gelu silu        # these alone, printed and not written
 
 Every float32 with 2^-12 <= |x| < 2^8, all 335 million of them, is tried in any case: outside that range the functions
 are linear, constant or zero to within an ulp. Of the others every `step`-th bit pattern is tried. The true values come
 from float64, and the worst points of each function are computed once more by mpmath.
+
+With --all every bit pattern is tried, in pieces of 2^28. Each piece that is done is a line of
+docs/activations/errors.txt: to go on, run it again. A line holds as long as the function's bits do (tests/data pins
+them); where these change, its lines are to be deleted.
 """
 
 from __future__ import annotations
@@ -19,6 +23,7 @@ import os
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import mpmath as mp
 import numpy as np
@@ -27,6 +32,8 @@ from scipy import special
 import fastinit
 
 DOCUMENT = Path(__file__).resolve().parent.parent / "docs/activations.md"
+PIECES = DOCUMENT.parent / "activations/errors.txt"
+PIECE = 1 << 28
 TABLE_HEAD = "| float32 | largest error, ulp | at x = | inputs tried |"
 CHUNK = 1 << 20
 CORE_FIRST, CORE_LAST = 0x39800000, 0x43800000  # the bits of 2^-12 and of 2^8
@@ -177,6 +184,38 @@ def checked_error(name: str, bits: int, error: float) -> float:
     return exact_error(name, x[0], y[0])
 
 
+def worst_of(pool: Any, name: str, pieces: list[tuple[str, int, int, int]]) -> tuple[float, int, int]:
+    """The largest error, the bits of its x, and how many were tried."""
+    tried, worst = 0, []
+    for count, found in pool.imap_unordered(check_chunk, pieces):
+        tried += count
+        worst = sorted(worst + found, reverse=True)[:1000]
+    error, bits = max((checked_error(name, bits, error), bits) for error, bits in worst)
+    return error, bits, tried
+
+
+def all_patterns(pool: Any, names: list[str], minutes: float) -> None:
+    """Pieces that are still to do, until the time is up."""
+    PIECES.parent.mkdir(exist_ok=True)
+    head = (
+        "# function, the first bits of 2^28, the largest error in ulp, and the bits of its x; by check_activations.py\n"
+    )
+    lines = PIECES.read_text().splitlines(keepends=True) if PIECES.exists() else [head]
+    done = {tuple(line.split()[:2]) for line in lines}
+    end = time.monotonic() + 60 * minutes
+    for name in names:
+        for first in range(0, 1 << 32, PIECE):
+            if (name, f"{first:08x}") in done:
+                continue
+            if time.monotonic() > end:
+                return
+            chunks = [(name, at, at + CHUNK, 1) for at in range(first, first + PIECE, CHUNK)]
+            error, bits, _ = worst_of(pool, name, chunks)
+            with PIECES.open("a") as file:
+                file.write(("" if PIECES.stat().st_size else head) + f"{name} {first:08x} {error:.3f} {bits:08x}\n")
+            print(name, f"{first:08x} {error:.3f}", flush=True)
+
+
 def nicely() -> None:
     os.nice(19)
 
@@ -185,17 +224,19 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="Errors of the float32 activations.")
     parser.add_argument("names", nargs="*", help="functions; all by default")
     parser.add_argument("--step", type=int, default=4096, help="every so many-th pattern outside the core range")
+    parser.add_argument("--all", type=float, metavar="MINUTES", help="every pattern, as far as this time goes")
+    parser.add_argument("--processes", type=int, default=2)
     arguments = parser.parse_args()
     rows = []
-    with multiprocessing.get_context("fork").Pool(2, nicely) as pool:
+    with multiprocessing.get_context("fork").Pool(arguments.processes, nicely) as pool:
+        if arguments.all is not None:
+            all_patterns(pool, arguments.names or list(TRUTH), arguments.all)
+            return
         for name in arguments.names or TRUTH:
-            start, tried, worst = time.perf_counter(), 0, []
-            for count, found in pool.imap_unordered(check_chunk, tasks(name, arguments.step)):
-                tried += count
-                worst = sorted(worst + found, reverse=True)[:1000]
-            checked = max((checked_error(name, bits, error), bits) for error, bits in worst)
-            x = float(np.uint32(checked[1]).view(np.float32))
-            rows.append(f"| `{name}` | {checked[0]:.2f} | {x!r} | {tried:,} |")
+            start = time.perf_counter()
+            error, bits, tried = worst_of(pool, name, tasks(name, arguments.step))
+            x = float(np.uint32(bits).view(np.float32))
+            rows.append(f"| `{name}` | {error:.2f} | {x!r} | {tried:,} |")
             print(rows[-1], f"{time.perf_counter() - start:.0f} s", flush=True)
     if not arguments.names:
         head, _, _ = DOCUMENT.read_text().partition(TABLE_HEAD) if DOCUMENT.exists() else ("", "", "")

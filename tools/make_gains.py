@@ -4,8 +4,8 @@ Run it from the project's root; it needs mpmath and SciPy, and takes a few secon
 
     python tools/make_gains.py
 
-It prints 1 / sqrt(E[f(z)**2]) for a standard normal z, integrated to 40 digits, piece by piece between the multiples of 1/2
-(where f or its derivative jumps, if it does), and rounded once to float64: what ``propagation/_traits.py`` and
+It prints 1 / sqrt(E[f(z)**2]) for a standard normal z, integrated to 40 digits, piece by piece between the multiples
+of 1/2 (where f or its derivative jumps, if it does), and rounded once to float64: what ``propagation/_traits.py`` and
 ``propagation/_gain.py`` hold. It says where they hold another number, and then exits with 1. The table of gains in
 ``docs/activations.md`` is written anew. The functions are those of ``check_activations.py``.
 """

@@ -4,9 +4,9 @@ Run it from the project's root, and only when a new stream version is meant::
 
     python tools/pin_stream.py
 
-It rewrites the table of known answers in docs/stream.md, the checksum of the coefficients below it,
-tests/data/stream_hashes.txt and tests/data/forward_hashes.txt. The tests recompute all of them with the
-functions below, under every instruction set.
+It rewrites the tables of known answers in docs/stream.md and docs/activations.md, the checksum of the coefficients
+below the first, tests/data/stream_hashes.txt and tests/data/forward_hashes.txt. The tests recompute all of them with
+the functions below, under every instruction set.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from fastinit import _kernels
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGE = ROOT / "docs/stream.md"
+ACTIVATIONS_PAGE = ROOT / "docs/activations.md"
 HASHES = ROOT / "tests/data/stream_hashes.txt"
 FORWARD_HASHES = ROOT / "tests/data/forward_hashes.txt"
 TABLES = ROOT / "src/fastinit/csrc/generated/tables.c"
@@ -49,13 +50,30 @@ CALLS = {
 HASHED_SHAPE = (97, 53)
 
 # Layers: rows, depth and columns, and an activation; x, weight and bias are normal values under the seeds 0, 1, 2.
-LAYERS = [((13, 97, 53), name) for name in _kernels.ACTIVATIONS]
+LAYERS = [((13, 97, 54 if name in _kernels.GATED_ACTIVATIONS else 53), name) for name in _kernels.ACTIVATIONS]
 LAYERS += [
     (size, name) for size in ((1, 5, 3), (1, 390, 70), (29, 390, 70), (250, 20, 9)) for name in ("linear", "relu")
 ]
 # A network: rows, and widths with the activations between them.
 NETWORK = (61, [97, "tanh", 53, "gelu", 130, "softmax", 11])
 FORWARD_DTYPES = ("float32", "float64")
+
+# The inputs of the known answers of activations, and parameters beside the standard ones.
+INPUTS = (-np.inf, -20.0, -1.5, -0.0, 2.0**-20, 0.75, 3.0, 100.0)
+ROW = (0.5, -1.25, 3.0, -0.0, 2.75, -20.0, 3.0, 0.001)
+FUNCTIONS: list[tuple[str, dict[str, float]]] = [(name, {}) for name in _kernels.ACTIVATIONS]
+FUNCTIONS += [
+    ("relu", {"negative_slope": 0.25, "max_value": 2.0, "threshold": 0.5}),
+    ("selu", {"alpha": 1.5, "gamma": 1.1}),
+    ("silu", {"beta": 0.3}),
+    ("silu", {"beta": -1e-30}),
+    ("hard_sigmoid", {"alpha": 0.2}),
+    ("softplus", {"beta": 0.3}),
+    ("softplus", {"beta": 1e-30, "threshold": 20.0}),
+    ("elu", {"alpha": 0.3}),
+    ("celu", {"alpha": 0.3}),
+    ("squareplus", {"b": 0.3}),
+]
 
 
 def dtypes_of(call: str) -> tuple[str, ...]:
@@ -122,6 +140,30 @@ def network_digest(dtype: str) -> str:
     return hashlib.blake2b(fastinit.MLP(layers)(x).tobytes(), digest_size=16).hexdigest()
 
 
+def activation_answer(name: str, parameters: dict[str, float], dtype: str) -> str:
+    """The bits of an activation of the inputs above, which are one row where it takes rows."""
+    of_values = name not in _kernels.ROW_ACTIVATIONS | _kernels.GATED_ACTIVATIONS
+    x = np.array(INPUTS if of_values else ROW, dtype)
+    y = fastinit.activate(x, (name, parameters) if parameters else name)  # type: ignore[arg-type]
+    return " ".join(f"{int(word):0{2 * y.itemsize}x}" for word in y.view(f"u{y.itemsize}"))
+
+
+def activation_answers() -> str:
+    """The table of docs/activations.md."""
+    rows = [
+        f"Of single values, x is {', '.join(f'{x:.17g}' for x in INPUTS)};",
+        f"a row is {', '.join(f'{x:.17g}' for x in ROW)}.",
+        "",
+        "| function | dtype | bits |",
+        "|---|---|---|",
+    ]
+    for name, parameters in FUNCTIONS:
+        words = "".join(f", {parameter} = {value:g}" for parameter, value in parameters.items())
+        for dtype in FORWARD_DTYPES:
+            rows.append(f"| `{name}`{words} | {dtype} | `{activation_answer(name, parameters, dtype)}` |")
+    return "\n".join(rows)
+
+
 def forward_hashes() -> str:
     """The table of tests/data/forward_hashes.txt."""
     lines = ["# dtype, BLAKE2b-128 of the bytes, layer or network; written by tools/pin_stream.py"]
@@ -141,6 +183,10 @@ def main() -> None:
     _, after = rest.split("<!-- end -->\n", 1)
     checksum = f"SHA-256 of `src/fastinit/csrc/generated/tables.c`: `{tables_checksum()}`."
     PAGE.write_text(f"{before}<!-- known answers -->\n{known_answers()}\n\n{checksum}\n<!-- end -->\n{after}")
+    page = ACTIVATIONS_PAGE.read_text()
+    before, rest = page.split("<!-- known answers -->\n", 1)
+    _, after = rest.split("<!-- end -->\n", 1)
+    ACTIVATIONS_PAGE.write_text(f"{before}<!-- known answers -->\n{activation_answers()}\n<!-- end -->\n{after}")
     HASHES.write_text(hashes())
     FORWARD_HASHES.write_text(forward_hashes())
     print(f"wrote {PAGE}, {HASHES} and {FORWARD_HASHES}")

@@ -78,14 +78,14 @@ cdef class Function:
         if not open_array(of_columns, &a, &self.dtype):
             raise TypeError("values for columns must be an array of float32 or float64")
         try:
-            if a.view.ndim != 1 or not fi_contiguous(&a.array):
+            if a.array.ndim != 1 or not fi_contiguous(&a.array):
                 raise ValueError("values for columns must be 1-D and contiguous")
-            self.columns = a.view.shape[0]
+            self.columns = a.array.shape[0]
             self.memory = Memory(a.size)
             memcpy(self.memory.aligned, a.memory, a.size)
             self.c.of_columns = self.memory.aligned
         finally:
-            PyBuffer_Release(&a.view)
+            close_array(&a)
 
     cdef bint fits(self, fi_dtype dtype, int64_t columns):
         """Whether it can be computed of rows of so many columns."""

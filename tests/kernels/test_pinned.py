@@ -40,6 +40,10 @@ def test_known_answers_of_the_page(isa: str) -> None:
     assert pin_stream.known_answers() in pin_stream.PAGE.read_text()
 
 
+def test_known_answers_of_the_activations(isa: str) -> None:
+    assert pin_stream.activation_answers() in pin_stream.ACTIVATIONS_PAGE.read_text()
+
+
 def test_checksum_of_the_coefficients() -> None:
     assert pin_stream.tables_checksum() in pin_stream.PAGE.read_text()
 

@@ -467,25 +467,21 @@ RUN(negate, REAL(minus)(x))
     static void REAL(activate_##name)(const fi_function *function, const void *from, void *to, size_t count) \
     { \
         const size_t half = count / 2; \
-        const real *const in = from; \
+        const real *const in = from, *const gates = in + half; \
         real *const out = to; \
+        size_t i = 0; \
         (void)function; \
-        for (size_t i = 0; i < half; i += REAL_LANES) { \
+        for (; i + REAL_LANES <= half; i += REAL_LANES) { \
+            const vr x = VR(load)(gates + i); \
+            VR(store)(out + i, VR(mul)(VR(load)(in + i), formula)); \
+        } \
+        if (i < half) { \
             real value[REAL_LANES] = {0}, gate[REAL_LANES] = {0}; \
-            const size_t rest = half - i; \
-            const int whole = rest >= REAL_LANES; \
-            if (!whole) { \
-                memcpy(value, in + i, rest * sizeof *in); \
-                memcpy(gate, in + half + i, rest * sizeof *in); \
-            } \
-            const vr x = VR(load)(whole ? in + half + i : gate); \
-            const vr y = VR(mul)(VR(load)(whole ? in + i : value), formula); \
-            if (whole) { \
-                VR(store)(out + i, y); \
-            } else { \
-                VR(store)(value, y); \
-                memcpy(out + i, value, rest * sizeof *out); \
-            } \
+            memcpy(value, in + i, (half - i) * sizeof(real)); \
+            memcpy(gate, gates + i, (half - i) * sizeof(real)); \
+            const vr x = VR(load)(gate); \
+            VR(store)(value, VR(mul)(VR(load)(value), formula)); \
+            memcpy(out + i, value, (half - i) * sizeof(real)); \
         } \
     }
 
@@ -502,21 +498,15 @@ static void REAL(activate_prelu)(const fi_function *function, const void *from, 
         REAL(activate_leaky_relu)(function, from, to, count);
         return;
     }
-    for (size_t i = 0; i < count; i += REAL_LANES) {
+    size_t i = 0;
+    for (; i + REAL_LANES <= count; i += REAL_LANES)
+        VR(store)(out + i, REAL(leaky_relu)(VR(load)(in + i), VR(load)(slopes + i)));
+    if (i < count) {
         real value[REAL_LANES] = {0}, slope[REAL_LANES] = {0};
-        const size_t rest = count - i;
-        const int whole = rest >= REAL_LANES;
-        if (!whole) {
-            memcpy(value, in + i, rest * sizeof *in);
-            memcpy(slope, slopes + i, rest * sizeof *in);
-        }
-        const vr y = REAL(leaky_relu)(VR(load)(whole ? in + i : value), VR(load)(whole ? slopes + i : slope));
-        if (whole) {
-            VR(store)(out + i, y);
-        } else {
-            VR(store)(value, y);
-            memcpy(out + i, value, rest * sizeof *out);
-        }
+        memcpy(value, in + i, (count - i) * sizeof(real));
+        memcpy(slope, slopes + i, (count - i) * sizeof(real));
+        VR(store)(value, REAL(leaky_relu)(VR(load)(value), VR(load)(slope)));
+        memcpy(out + i, value, (count - i) * sizeof(real));
     }
 }
 
