@@ -138,7 +138,7 @@ def test_a_library_that_changes_the_process_is_found_out(tmp_path: Path) -> None
 
 def built(folder: Path, **environment: str) -> tuple[Path, subprocess.CompletedProcess[str]]:
     """What building a copy of the tree makes for an installation, and what it said; the next build finds it there."""
-    for name, least in (("setuptools", "77"), ("Cython", "3.1")):  # [build-system] in pyproject.toml
+    for name, least in (("setuptools", "77"), ("Cython", "3.1"), ("numpy", "2.0")):  # [build-system] in pyproject.toml
         try:
             found = version(name)
         except PackageNotFoundError:
