@@ -1,12 +1,12 @@
-"""Write down what the stream and the forward pass give: known answers for docs/stream.md, hashes for tests/data.
+"""Write down what stream, forward pass and populations give: known answers for docs/stream.md, hashes for tests/data.
 
 Run it from the project's root, and only when a new stream version is meant::
 
     python tools/pin_stream.py
 
 It rewrites the tables of known answers in docs/stream.md and docs/activations.md, the checksum of the coefficients
-below the first, tests/data/stream_hashes.txt and tests/data/forward_hashes.txt. The tests recompute all of them with
-the functions below, under every instruction set.
+below the first, and tests/data/stream_hashes.txt, forward_hashes.txt and evolution_hashes.txt. The tests recompute all
+of them with the functions below, under every instruction set.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ PAGE = ROOT / "docs/stream.md"
 ACTIVATIONS_PAGE = ROOT / "docs/activations.md"
 HASHES = ROOT / "tests/data/stream_hashes.txt"
 FORWARD_HASHES = ROOT / "tests/data/forward_hashes.txt"
+EVOLUTION_HASHES = ROOT / "tests/data/evolution_hashes.txt"
 TABLES = ROOT / "src/fastinit/csrc/generated/tables.c"
 
 DTYPES = ("float32", "float64", "float16", "bfloat16")
@@ -74,6 +75,21 @@ FUNCTIONS += [
     ("celu", {"alpha": 0.3}),
     ("squareplus", {"b": 0.3}),
 ]
+
+# Populations around a theta of normal values under the seed 0, and their sums, by weights of normal values under the
+# seed 2, every seventh of them zero; sigma is a number, or the magnitudes of normal values under the seed 3.
+POPULATION, THETA = 24, (97, 53)
+EVOLUTION = {
+    "perturb, alone": lambda theta, sigma, weights: fastinit.perturb(theta, 0.1, seed=1),
+    "perturb": lambda theta, sigma, weights: fastinit.perturb(theta, 0.1, POPULATION, seed=1),
+    "perturb, each by its sigma": lambda theta, sigma, weights: fastinit.perturb(theta, sigma, POPULATION, seed=1),
+    "perturb, antithetic": lambda theta, sigma, weights: fastinit.perturb(
+        theta, sigma, POPULATION, seed=1, antithetic=True
+    ),
+    "recombine": lambda theta, sigma, weights: fastinit.recombine(weights, theta, seed=1),
+    "recombine, antithetic": lambda theta, sigma, weights: fastinit.recombine(weights, theta, seed=1, antithetic=True),
+    "recombine, squares": lambda theta, sigma, weights: fastinit.recombine(weights, theta, seed=1, squares=True),
+}
 
 
 def dtypes_of(call: str) -> tuple[str, ...]:
@@ -173,6 +189,24 @@ def forward_hashes() -> str:
     return "\n".join(lines) + "\n"
 
 
+def evolution_digest(call: str, dtype: str) -> str:
+    """BLAKE2b of the bytes of one of the calls above."""
+    theta, weights, sigma = (
+        fastinit.normal(shape, 0.0, 1.0, dtype=dtype, seed=seed)
+        for shape, seed in ((THETA, 0), ((POPULATION,), 2), (THETA, 3))
+    )
+    weights[::7] = 0.0
+    return hashlib.blake2b(EVOLUTION[call](theta, np.abs(sigma), weights).tobytes(), digest_size=16).hexdigest()
+
+
+def evolution_hashes() -> str:
+    """The table of tests/data/evolution_hashes.txt."""
+    lines = ["# dtype, BLAKE2b-128 of the bytes, call; written by tools/pin_stream.py"]
+    for dtype in FORWARD_DTYPES:
+        lines += [f"{dtype} {evolution_digest(call, dtype)} {call}" for call in EVOLUTION]
+    return "\n".join(lines) + "\n"
+
+
 def tables_checksum() -> str:
     return hashlib.sha256(TABLES.read_bytes()).hexdigest()
 
@@ -189,7 +223,8 @@ def main() -> None:
     ACTIVATIONS_PAGE.write_text(f"{before}<!-- known answers -->\n{activation_answers()}\n<!-- end -->\n{after}")
     HASHES.write_text(hashes())
     FORWARD_HASHES.write_text(forward_hashes())
-    print(f"wrote {PAGE}, {HASHES} and {FORWARD_HASHES}")
+    EVOLUTION_HASHES.write_text(evolution_hashes())
+    print(f"wrote {PAGE}, {HASHES}, {FORWARD_HASHES} and {EVOLUTION_HASHES}")
 
 
 if __name__ == "__main__":

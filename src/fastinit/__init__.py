@@ -14,6 +14,7 @@ many tensors           `initialize`, `Key` for their seeds, `Rules` for which in
 helpers                `get` finds an initializer by its name, `fans` counts a weight's inputs and outputs
 for one architecture   `schemes`: `gpt2_residual`, `t5`, `siren`, `mup`, `fixup`, ...
 the forward pass       `dense`, `activate`, `MLP`
+evolution strategies   `perturb` draws a population, `recombine` sums up its noise
 signals                `propagate` and `gain` look at them, `lsuv` makes them healthy
 this installation      `info`, `isa`, `available_isas`
 =====================  ==========================================================================================
@@ -22,6 +23,7 @@ this installation      `info`, `isa`, `available_isas`
 """
 
 from . import runtime, schemes  # noqa: F401  runtime comes first: it says so if nothing is compiled
+from .evolution import perturb, recombine
 from .forward import MLP, activate, dense
 from .initializers import (
     constant,
@@ -85,7 +87,9 @@ __all__ = [
     "normal",
     "ones",
     "orthogonal",
+    "perturb",
     "propagate",
+    "recombine",
     "schemes",
     "sparse",
     "truncated_normal",

@@ -200,6 +200,28 @@ cdef extern from "fastinit.h" nogil:
         int64_t row_step
         int64_t column_step
 
+    ctypedef struct fi_perturb_job:
+        fi_job noise
+        bint pairs
+        int64_t first
+        int64_t members
+        const void *theta
+        double sigma
+        const void *sigma_array
+        int64_t sigma_row
+        int64_t sigma_column
+        void *out
+
+    int fi_perturb(const fi_perturb_job *job, int threads) except 1 nogil
+
+    ctypedef struct fi_recombine_job:
+        fi_job noise
+        const void *weights
+        bint squares
+        void *out
+
+    int fi_recombine(const fi_recombine_job *job, int threads) except 1 nogil
+
     size_t fi_orthogonal_workspace(const fi_orthogonal_job *job, int threads) noexcept
     int fi_orthogonal(const fi_orthogonal_job *job, void *workspace, int threads) except 1 nogil
     int fi_narrow(fi_dtype source_dtype, const void *x, fi_dtype to, void *out, int64_t count) except 1 nogil

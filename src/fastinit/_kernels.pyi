@@ -115,6 +115,30 @@ class Network:
         self, x: Any, out: Any, threads: int | Callable[[], int], known_apart: bool = False
     ) -> NDArray[Any] | None: ...
 
+def perturb(
+    normal: Law,
+    out: Any,
+    theta: Any,
+    sigma: Any,
+    key: int,
+    stream: int,
+    shape: tuple[int, ...],
+    block: tuple[tuple[int, int], ...],
+    members: tuple[int, int],
+    pairs: bool,
+    threads: int,
+) -> None: ...
+def recombine(
+    normal: Law,
+    out: Any,
+    weights: Any,
+    key: int,
+    stream: int,
+    shape: tuple[int, ...],
+    block: tuple[tuple[int, int], ...],
+    squares: bool,
+    threads: int,
+) -> None: ...
 def multiply_adds(count: int) -> None: ...
 def orthogonal(
     normal: Law,

@@ -378,6 +378,7 @@ include "_arrays.pxi"
 include "_activate.pxi"
 include "_dense.pxi"
 include "_network.pxi"
+include "_evolution.pxi"
 
 
 def check():

@@ -48,7 +48,10 @@ def test_nothing_below_looks_at_the_face() -> None:
                 assert names - modules <= {"_kernels", "__version__"}, path
 
 
-@pytest.mark.parametrize("wing", ["initializers", "forward", "propagation", "cli", "jax", "keras", "torch"])
+WINGS = ("initializers", "forward", "propagation", "evolution", "cli", "jax", "keras", "torch")
+
+
+@pytest.mark.parametrize("wing", WINGS)
 def test_a_face_only_hands_names_on(wing: str) -> None:
     """What it defined would shadow the modules behind it."""
     for node in ast.parse((PACKAGE / wing / "__init__.py").read_text()).body:

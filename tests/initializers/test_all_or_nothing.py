@@ -262,9 +262,11 @@ CALLS = {
         "b": ("normal", (8, 16), {"out": out[1]}),
     }, seed=0)),
     "activate": ((40, 50), lambda out: f.activate(X, "relu", out)),
-    "dense": ((40, 50), lambda out: f.dense(X, W, None, "softmax", out=out)),
+    "dense": ((40, 50), lambda out: f.dense(X, W[:50], None, "softmax", out=out)),
+    "perturb": ((40, 50), lambda out: f.perturb(W[0], W[::2, :1], 50, seed=0, out=out, antithetic=True, index=PART)),
+    "recombine": ((40, 50), lambda out: f.recombine(X[:, 0], X, seed=0, out=out, antithetic=True, squares=True)),
 }
-X, W = np.ones((40, 50), "f4"), np.ones((50, 50), "f4")
+X, W, PART = np.ones((40, 50), "f4"), np.ones((100, 50), "f4"), (slice(5, 45), slice(None))
 
 
 def forget():
@@ -315,6 +317,8 @@ CALLS = (
     "initialize",
     "activate",
     "dense",
+    "perturb",
+    "recombine",
 )
 
 

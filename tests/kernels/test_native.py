@@ -15,6 +15,7 @@ import pytest
 import fastinit
 from fastinit import _arguments, _kernels
 from fastinit.forward import _activation
+from oracle import evolution as oracle_evolution
 from oracle import forward as oracle_forward
 from oracle import orthogonal as oracle_orthogonal
 from oracle import stream as oracle_stream
@@ -279,6 +280,30 @@ def orthogonal_rows() -> Iterator[tuple[str, bytes]]:
             )
 
 
+# Members, columns, the first and the last wanted: of less than a vector, of several draws, and of several pieces.
+POPULATIONS = [(6, 1, 0, 6), (6, 7, 0, 6), (8, 65, 1, 7), (2**40, 9, 2**33 - 3, 2**33 + 5), (4, 2500, 1, 4)]
+SUMS = [(9, 1), (700, 7), (40, 65), (5, 2500), (3, 20_000)]
+
+
+def evolution_rows(dtype: str) -> Iterator[tuple[str, bytes]]:
+    spread = np.abs(normal((20_000,), dtype, seed=2))
+    for (population, columns, first, last), pairs, varies in itertools.product(POPULATIONS, (0, 1), (0, 1)):
+        theta, index = normal((columns,), dtype, seed=1), np.arange(first, last)
+        rows = index // 2 if pairs else index
+        law = oracle_stream.normal(dtype)
+        eps = np.stack([law.elements(3, 0, int(row) * columns, columns) for row in rows])
+        signs = np.where(index % 2 * pairs, -1.0, 1.0).astype(dtype)[:, None]
+        fma = oracle_stream.fma32 if dtype == "float32" else oracle_stream.fma64
+        sigma = spread[:columns] if varies else np.asarray(0.1, dtype)
+        expected = fma(sigma, eps * signs, theta)
+        yield f"perturb {dtype} {population} {columns} {first} {last} {pairs} {varies} 3", expected.tobytes()
+    for (members, columns), squares in itertools.product(SUMS, (0, 1)):
+        weights = normal((members,), dtype, seed=1)
+        weights[::3] = 0
+        expected = oracle_evolution.recombine(weights, np.zeros(columns, dtype), 3, squares=bool(squares))
+        yield f"recombine {dtype} {members} {columns} {squares} 3", expected.tobytes()
+
+
 @functools.cache
 def rows() -> dict[str, str]:
     """Every row with its hash."""
@@ -293,6 +318,7 @@ def rows() -> dict[str, str]:
         found |= dict(product_rows(dtype))
         found |= dict(network_rows(dtype))
         found |= dict(scattered_rows(dtype))
+        found |= dict(evolution_rows(dtype))
     overlaps = {row: f"{digits:016x}" for row, digits in overlap_rows()}
     return {row: fnv1a(expected) for row, expected in found.items()} | overlaps
 

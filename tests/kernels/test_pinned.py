@@ -50,3 +50,7 @@ def test_checksum_of_the_coefficients() -> None:
 
 def test_the_forward_pass(isa: str) -> None:
     assert pin_stream.forward_hashes() == pin_stream.FORWARD_HASHES.read_text()
+
+
+def test_populations(isa: str) -> None:
+    assert pin_stream.evolution_hashes() == pin_stream.EVOLUTION_HASHES.read_text()

@@ -27,12 +27,16 @@ CALLS = {
     "network": "net(x, threads=threads)",
     "orthogonal": "f.orthogonal((12288, 12288), seed=0, threads=threads)",
     "a batch": "f.orthogonal((50_000, 64, 64), seed=0, threads=threads)",
+    "perturb": "f.perturb(x, 0.1, seed=0, index=(slice(None), slice(1)), threads=threads)",
+    "recombine": "f.recombine(np.ones(5_000_000), x, seed=0, threads=threads)",
     "complex": "f.orthogonal((6000, 6000), seed=0, dtype='complex64', threads=threads)",
 }
 ROWS = "x = np.ones((40_000, 4096), 'f4')\n"
 PREPARE = {
     "fill": "out = np.empty(600_000_000, 'f2')",
     "activate": "x = np.ones(20_000_000, 'f4')",
+    "perturb": "x = np.zeros((60_000_000, 2), 'f4')",
+    "recombine": "x = np.zeros(5000, 'f4')",
     "rows": "x = np.ones(20_000_000, 'f4')",
     "one row": "x = np.zeros(400_000_000, 'f4')",
     "dense": ROWS + "w = np.ones((4096, 3000), 'f4')",
@@ -70,7 +74,9 @@ def python(code: str) -> list[str]:
 
 
 @pytest.mark.parametrize("threads", [1, 2])
-@pytest.mark.parametrize("call", ["fill", "many short runs", "fill_all", "activate", "rows", "a batch", "complex"])
+@pytest.mark.parametrize(
+    "call", ["fill", "many short runs", "fill_all", "activate", "rows", "perturb", "recombine", "a batch", "complex"]
+)
 def test_a_handler_that_raises_ends_the_call(call: str, threads: int) -> None:
     assert ended(call, threads) == ["ended"]
 

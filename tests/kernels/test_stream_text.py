@@ -59,6 +59,8 @@ EASILY_MISSED = (
     "he_normal(()",
     "column_axis=0",
     "delta_orthogonal",
+    "perturb(",
+    "recombine(",
     "words(",
     "Key(",
 )

@@ -12,8 +12,9 @@
 #define BASIS UINT64_C(0xCBF29CE484222325)
 
 /* What is computed of each floating dtype, in this order, with the hash of all its bytes. */
-typedef enum { LAWS, ACTIVATIONS, PRODUCTS, ORTHOGONAL, KINDS } kind;
-static const char *const kinds[KINDS] = {"random values", "activations", "matrix products", "orthogonal matrices"};
+typedef enum { LAWS, ACTIVATIONS, PRODUCTS, ORTHOGONAL, POPULATIONS, KINDS } kind;
+static const char *const kinds[KINDS] = {"random values", "activations", "matrix products", "orthogonal matrices",
+                                         "populations"};
 static const char *const dtypes[FI_DTYPE_COUNT] = {"float32", "float16", "bfloat16", "float64", "the raw words"};
 static const uint64_t expected[KINDS][FI_DTYPE_COUNT] = {
     [LAWS] =
@@ -38,6 +39,11 @@ static const uint64_t expected[KINDS][FI_DTYPE_COUNT] = {
         {
             [FI_F32] = UINT64_C(0xed4f8b5f17536bc9),
             [FI_F64] = UINT64_C(0xcee630a19ab08bf7),
+        },
+    [POPULATIONS] =
+        {
+            [FI_F32] = UINT64_C(0x644c9c422260dc12),
+            [FI_F64] = UINT64_C(0xe563382295c694ed),
         },
 };
 
@@ -193,6 +199,30 @@ static uint64_t check_orthogonal(fi_dtype dtype, unsigned char *memory)
     return h;
 }
 
+/* Pairs around what was drawn before, each element with a sigma, and the sum of squares of their noise. */
+static uint64_t check_populations(fi_dtype dtype, unsigned char *memory)
+{
+    enum { COLUMNS = 37, PAIRS = 3 };
+    const size_t item = fi_itemsize(dtype);
+    const double weights64[PAIRS] = {0.1, 0.0, -1e-39};
+    const float weights32[PAIRS] = {0.1f, 0.0f, -1e-39f};
+    fi_law normal;
+    fi_law_normal(&normal, dtype, 0.0, 1.0, -(double)__builtin_inff(), (double)__builtin_inff());
+    fi_job noise = {.law = &normal, .source = {KEY, 2, 0}, .ndim = 2, .shape = {PAIRS, COLUMNS}};
+    memcpy(noise.stop, noise.shape, sizeof noise.stop);
+    draw_normal(dtype, 1, COLUMNS, memory);
+    fi_perturb_job job = {.noise = noise, .pairs = 1, .members = 2 * PAIRS, .theta = memory};
+    job.sigma_array = memory;
+    job.sigma_column = 1;
+    job.out = memory + COLUMNS * item;
+    fi_perturb(&job, 1);
+    const uint64_t h = hash(BASIS, job.out, 2 * PAIRS * COLUMNS * item);
+    fi_recombine_job sum = {.noise = noise, .squares = 1, .out = memory};
+    sum.weights = dtype == FI_F64 ? (const void *)weights64 : weights32;
+    fi_recombine(&sum, 1);
+    return hash(h, sum.out, COLUMNS * item);
+}
+
 /* What setup.py recognizes the module by that it made of the same sources with the same flags. */
 #ifdef FASTINIT_BUILD
 __attribute__((visibility("default"))) const char fi_build[] = FASTINIT_BUILD;
@@ -201,7 +231,7 @@ __attribute__((visibility("default"))) const char fi_build[] = FASTINIT_BUILD;
 __attribute__((visibility("default"))) const char *fi_check(void *memory)
 {
     static uint64_t (*const checks[KINDS])(fi_dtype, unsigned char *) = {check_laws, check_activations, check_products,
-                                                                         check_orthogonal};
+                                                                         check_orthogonal, check_populations};
     const int before = fi_isa_current();
     const char *wrong = 0;
     for (int isa = 0; isa < fi_isa_count() && !wrong; isa++) {

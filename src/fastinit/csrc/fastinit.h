@@ -191,6 +191,34 @@ typedef struct {
 size_t fi_orthogonal_workspace(const fi_orthogonal_job *job, int threads);
 int fi_orthogonal(const fi_orthogonal_job *job, void *workspace, int threads);
 
+/* A population of members around theta, member i being theta + sigma eps with eps row i of a tensor of standard normals,
+ * each element rounded once; of pairs, members 2 j and 2 j + 1 are theta + sigma eps and theta - sigma eps with row j.
+ * `noise` is the block of that tensor, its first axis that of the rows; its `out` is not used. A row of the population
+ * has the columns of the block: all of its elements but for the first axis, in C order. */
+typedef struct {
+    fi_job noise; /* in FI_F32 or FI_F64, which all is computed in */
+    int pairs;
+    int64_t first, members; /* the members wanted; of pairs, rows of the block are those that they need */
+    const void *theta;      /* one row */
+    double sigma;           /* rounded to the dtype, or in its place: */
+    const void *sigma_array; /* NULL, or for the first member wanted: */
+    int64_t sigma_row, sigma_column; /* so many elements apart */
+    void *out; /* a row for each member; theta itself, or apart from it */
+} fi_perturb_job;
+
+int fi_perturb(const fi_perturb_job *job, int threads);
+
+/* The sum of the rows of `noise`, each element times its row's weight, or its square, which is rounded: in ascending
+ * order from +0, by fma. Rows of weight 0 are left out. */
+typedef struct {
+    fi_job noise;
+    const void *weights; /* one for each row of the block */
+    int squares;
+    void *out; /* one row */
+} fi_recombine_job;
+
+int fi_recombine(const fi_recombine_job *job, int threads);
+
 /* The last rounding, exposed for tests: float64 to float32, float32 to a dtype of 16 bits. */
 int fi_narrow(fi_dtype from, const void *x, fi_dtype to, void *out, int64_t count);
 

@@ -3,6 +3,7 @@
 #include "pool.h"
 #include "simd/fma.h"
 #include "simd/fpmode.h"
+#include "work.h"
 
 /* Elements of one piece of work: long enough to make a hand-off cheap, short enough for the output to
  * stay in the second-level cache and for the pieces to come out even. A multiple of every group. */
@@ -11,7 +12,7 @@
 size_t fi_itemsize(fi_dtype dtype) { return dtype == FI_F64 ? 8 : dtype == FI_F16 || dtype == FI_BF16 ? 2 : 4; }
 
 /* Axes from `inner` on make one run of consecutive elements: all but its first are covered whole. */
-static void find_runs(fi_job *job)
+void find_runs(fi_job *job)
 {
     int inner = job->ndim;
     job->run = job->runs = 1;
@@ -30,7 +31,7 @@ static void find_runs(fi_job *job)
 }
 
 /* Where run number `run` begins in the flattened tensor. */
-static uint64_t first_of_run(const fi_job *job, int64_t run)
+uint64_t first_of_run(const fi_job *job, int64_t run)
 {
     uint64_t first = 0, stride = 1;
     for (int i = job->ndim - 1; i >= 0; i--) {

@@ -6,6 +6,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "fastinit.h"
+
 static inline int64_t least(int64_t a, int64_t b) { return a < b ? a : b; }
 static inline int64_t round_up(int64_t n, int64_t unit) { return (n + unit - 1) / unit * unit; }
 static inline int64_t chunks(int64_t n, int64_t chunk) { return chunk > 0 ? (n + chunk - 1) / chunk : 0; }
@@ -22,6 +24,11 @@ static inline void *at(const void *base, int64_t elements, size_t itemsize)
 {
     return (unsigned char *)base + elements * (int64_t)itemsize;
 }
+
+/* Divide a block into runs of elements that follow each other in the tensor; and where run number `run` begins in it.
+ * fill.c has them. */
+void find_runs(fi_job *job);
+uint64_t first_of_run(const fi_job *job, int64_t run);
 
 /* A piece takes a slot of workspace and gives it back. */
 #define MOST_SLOTS 256 /* the pool has no more threads, the caller's among them */

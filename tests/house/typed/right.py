@@ -55,6 +55,12 @@ network.update(0, bias=np.zeros(4, np.float32))
 fastinit.MLP.from_arrays(list(model.values()), [None, None], "silu", "log_softmax")
 fastinit.MLP(network.layers)
 
+# Evolution strategies
+assert_type(fastinit.perturb(x32, 0.1, 4, seed=0, antithetic=True), NDArray[np.float32])
+assert_type(fastinit.perturb(x64, np.ones(3), seed=fastinit.Key(0), out=x64), NDArray[np.float64])
+assert_type(fastinit.recombine([1, 0.5], x32, seed=0), NDArray[np.float32])
+fastinit.recombine(x64[0], x32, seed=np.random.SeedSequence(1), index=(slice(1), slice(1)), squares=True)
+
 # Signals
 fastinit.propagate([8, np.int64(4)], initializer="he_normal", activation=("softplus", 2.0), seed=fastinit.Key(1))
 fastinit.propagate(network, x64, batch=16, condition=True)

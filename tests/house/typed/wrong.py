@@ -69,6 +69,12 @@ network.update("0", w32)  # wrong
 fastinit.propagate("784,10")  # wrong
 fastinit.propagate([8, 4.0])  # wrong
 fastinit.propagate([8, 4], activation="reluu")  # wrong
+fastinit.perturb(w32, 0.1)  # wrong
+fastinit.perturb([0.0], 0.1, seed=0)  # wrong
+fastinit.perturb(w32, "0.1", seed=0)  # wrong
+fastinit.recombine(w32[0], (4,), seed=0)  # wrong
+fastinit.recombine(w32[0], w32, seed="x")  # wrong
+fastinit.recombine(w32[0], w32, seed=np.random.default_rng(0))  # wrong
 fastinit.propagate([8, 4], seed="x")  # wrong
 fastinit.propagate([8, 4], initializer=0)  # wrong
 fastinit.propagate([8, 4]).plot(3)  # wrong

@@ -15,6 +15,8 @@
  *     scattered_network shift x_row x_column dtype rows count width { activation width } ...
  *     scattered_activate shift x_row x_column dtype function rows columns threads
  *     activate dtype function columns count word ...
+ *     perturb dtype population columns first last pairs varies threads
+ *     recombine dtype members columns squares threads
  *     overlap offset ndim { size stride } ... offset ndim { size stride } ...
  * The law is `words` (a to d unused), `uniform` (low, high), `symmetric_uniform` (limit) or `normal` (mean,
  * std, lower, upper; standard for `orthogonal`); a to d are C's floating constants or inf; key, stream and words are hexadecimal; count
@@ -28,6 +30,10 @@
  * `scattered`: the same values, x (items, rows, depth), lie so many bytes apart, and begin `shift` bytes behind a
  * boundary; all are laid out by layout.c. `overlap` prints fi_apart, fi_contiguous and fi_aligned of two arrays of
  * float32, which begin so many bytes behind a common boundary, as digits.
+ *
+ * A population's theta is normal values under key 1, its sigma 0.1, or where it `varies` the magnitudes of normal values
+ * under key 2, and its noise under key 3; `first` and `last` are the members wanted. Weights are normal values under
+ * key 1, every third of them zero.
  *
  * The hash is 64-bit FNV-1a over the values' bytes: h = 0xCBF29CE484222325, then for each byte
  * h = (h ^ byte) * 0x100000001B3 mod 2^64.
@@ -472,6 +478,76 @@ static uint64_t hash_of_network(int scattered)
 
 /* ---- rows ---- */
 
+/* A block of the noise of some columns, under key 3. */
+static fi_job noise_of(const fi_law *law, int64_t rows, int64_t first, int64_t last, int64_t columns)
+{
+    fi_job noise = {.law = law, .source = {3, 0, 0}, .ndim = 2, .shape = {rows, columns}};
+    noise.start[0] = first;
+    noise.stop[0] = last;
+    noise.stop[1] = columns;
+    return noise;
+}
+
+static uint64_t hash_of_population(void)
+{
+    char dtype_name[16];
+    int64_t population, columns, last;
+    int varies, threads;
+    fi_perturb_job job = {.sigma = 0.1, .sigma_column = 1};
+    if (scanf("%15s %" SCNd64 " %" SCNd64 " %" SCNd64 " %" SCNd64 " %d %d %d", dtype_name, &population, &columns,
+              &job.first, &last, &job.pairs, &varies, &threads) != 8)
+        fail("a population that is none", "");
+    const fi_dtype dtype = dtype_of(dtype_name);
+    const size_t itemsize = fi_itemsize(dtype);
+    fi_law law;
+    fi_law_normal(&law, dtype, 0, 1, -INFINITY, INFINITY);
+    void *const theta = normal(dtype, 1, columns), *const sigma = normal(dtype, 2, columns);
+    for (int64_t i = 0; i < columns; i++) {
+        if (dtype == FI_F64)
+            ((double *)sigma)[i] = fabs(((double *)sigma)[i]);
+        else
+            ((float *)sigma)[i] = fabsf(((float *)sigma)[i]);
+    }
+    job.members = last - job.first;
+    job.noise = job.pairs ? noise_of(&law, population / 2, job.first / 2, last - last / 2, columns)
+                          : noise_of(&law, population, job.first, last, columns);
+    job.theta = theta;
+    job.sigma_array = varies ? sigma : NULL;
+    const size_t bytes = (size_t)(job.members * columns) * itemsize;
+    job.out = allocate(bytes);
+    fi_perturb(&job, threads);
+    const uint64_t hash = fnv1a(job.out, bytes);
+    free(job.out);
+    free(theta);
+    free(sigma);
+    return hash;
+}
+
+static uint64_t hash_of_sum(void)
+{
+    char dtype_name[16];
+    int64_t members, columns;
+    int threads;
+    fi_recombine_job job;
+    if (scanf("%15s %" SCNd64 " %" SCNd64 " %d %d", dtype_name, &members, &columns, &job.squares, &threads) != 5)
+        fail("a sum that is none", "");
+    const fi_dtype dtype = dtype_of(dtype_name);
+    fi_law law;
+    fi_law_normal(&law, dtype, 0, 1, -INFINITY, INFINITY);
+    void *const weights = normal(dtype, 1, members);
+    for (int64_t i = 0; i < members; i += 3)
+        memset((unsigned char *)weights + (size_t)i * fi_itemsize(dtype), 0, fi_itemsize(dtype));
+    job.noise = noise_of(&law, members, 0, members, columns);
+    job.weights = weights;
+    const size_t bytes = (size_t)columns * fi_itemsize(dtype);
+    job.out = allocate(bytes);
+    fi_recombine(&job, threads);
+    const uint64_t hash = fnv1a(job.out, bytes);
+    free(job.out);
+    free(weights);
+    return hash;
+}
+
 static uint64_t hash_of_fill(const char *name)
 {
     char dtype[16], origin[16];
@@ -527,6 +603,8 @@ int main(int argc, char **argv)
                               : strcmp(law, "scattered") == 0          ? hash_of_scattered_product()
                               : strcmp(law, "scattered_network") == 0  ? hash_of_network(1)
                               : strcmp(law, "scattered_activate") == 0 ? hash_of_scattered_activation()
+                              : strcmp(law, "perturb") == 0            ? hash_of_population()
+                              : strcmp(law, "recombine") == 0          ? hash_of_sum()
                               : strcmp(law, "overlap") == 0            ? digits_of_overlap()
                                                                        : hash_of_fill(law);
         printf("%016" PRIx64 "\n", hash);

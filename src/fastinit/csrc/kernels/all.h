@@ -37,11 +37,13 @@ FILL_FLOATS(tail, FI_METHOD_TAIL)
 #include "activation.h"
 #include "gemm.h"
 #include "householder.h"
+#include "perturb.h"
 #include "real32.h"
 #include "elementary.h"
 #include "activation.h"
 #include "gemm.h"
 #include "householder.h"
+#include "perturb.h"
 #include "peak.h"
 
 #define ROW(method) \
@@ -75,5 +77,7 @@ const fi_kernels TABLE_OF(FI_ISA) = {
     .tile_rows = FI_TILE_ROWS,
     .tile_columns = {[FI_F32] = FI_TILE_VECTORS * FI_LANES, [FI_F64] = FI_TILE_VECTORS * FI_LANES / 2},
     .orthogonal = {[FI_F32] = &orthogonal32, [FI_F64] = &orthogonal64},
+    .perturb = {[FI_F32] = perturb32, [FI_F64] = perturb64},
+    .add_weighted = {[FI_F32] = add_weighted32, [FI_F64] = add_weighted64},
     .narrow = narrow,
 };

@@ -118,6 +118,14 @@ typedef struct {
     int64_t rows; /* real ones, that are best asked for at a time */
 } fi_orthogonal_kernels;
 
+/* out[i] = theta[i] + sigma[i] eps[i], minus if `negated`, rounded once; one sigma for all unless it `varies`. `out` is
+ * theta or apart from it. */
+typedef void fi_perturb_run(const void *theta, const void *sigma, int varies, int negated, const void *eps, void *out,
+                            size_t count);
+
+/* sum[i] = weight eps[i] + sum[i], rounded once; or with the square of eps[i], rounded before. */
+typedef void fi_add_weighted_run(const void *weight, int squares, const void *eps, void *sum, size_t count);
+
 typedef struct {
     fi_fill_run *fill[FI_METHOD_COUNT][FI_DTYPE_COUNT];
     fi_activate_run *activate[FI_ACTIVATION_COUNT][FI_DTYPE_COUNT]; /* float32 and float64 alone */
@@ -127,6 +135,8 @@ typedef struct {
     void (*fma)(fi_dtype dtype, int negated, const void *a, const void *b, const void *c, void *out, int64_t count);
     int tile_rows, tile_columns[FI_DTYPE_COUNT]; /* columns of a strip */
     const fi_orthogonal_kernels *orthogonal[FI_DTYPE_COUNT]; /* likewise */
+    fi_perturb_run *perturb[FI_DTYPE_COUNT]; /* likewise */
+    fi_add_weighted_run *add_weighted[FI_DTYPE_COUNT];
     void (*narrow)(fi_dtype from, const void *x, fi_dtype to, void *out, int64_t count);
 } fi_kernels;
 
