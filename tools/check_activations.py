@@ -6,9 +6,9 @@ Run it from the project's root; it needs SciPy and mpmath::
     python tools/check_activations.py --all 30         # some minutes' worth of all 2^32 inputs of each function
     python tools/check_activations.py gelu silu        # these alone, printed and not written
 
-Every float32 with 2^-12 <= |x| < 2^8, all 335 million of them, is tried in any case: outside that range the functions
-are linear, constant or zero to within an ulp. Of the others every `step`-th bit pattern is tried. The true values come
-from float64, and the worst points of each function are computed once more by mpmath.
+Every float32 with 2^-12 <= |x| < 2^8, all 335 million of them, is tried unless --core-step says otherwise: outside
+that range the functions are linear, constant or zero to within an ulp. Of the others every `step`-th bit pattern is
+tried. The true values come from float64, and the worst points of each function are computed once more by mpmath.
 
 With --all every bit pattern is tried, in pieces of 2^28. Each piece that is done is a line of
 docs/activations/errors.txt: to go on, run it again. A line holds as long as the function's bits do (tests/data pins
@@ -168,10 +168,11 @@ def check_chunk(task: tuple[str, int, int, int]) -> tuple[int, list[tuple[float,
     return len(bits), [(float(error[i]), int(bits[i])) for i in worst]
 
 
-def tasks(name: str, step: int) -> list[tuple[str, int, int, int]]:
+def tasks(name: str, step: int, core_step: int) -> list[tuple[str, int, int, int]]:
     found = []
     for sign in (0, 0x80000000):
-        for first, last, by in ((0, CORE_FIRST, step), (CORE_FIRST, CORE_LAST, 1), (CORE_LAST, 0x80000000, step)):
+        parts = (0, CORE_FIRST, step), (CORE_FIRST, CORE_LAST, core_step), (CORE_LAST, 0x80000000, step)
+        for first, last, by in parts:
             found += [(name, sign + at, sign + min(at + CHUNK * by, last), by) for at in range(first, last, CHUNK * by)]
     return found
 
@@ -224,6 +225,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="Errors of the float32 activations.")
     parser.add_argument("names", nargs="*", help="functions; all by default")
     parser.add_argument("--step", type=int, default=4096, help="every so many-th pattern outside the core range")
+    parser.add_argument("--core-step", type=int, default=1, help="and within it")
     parser.add_argument("--all", type=float, metavar="MINUTES", help="every pattern, as far as this time goes")
     parser.add_argument("--processes", type=int, default=2)
     arguments = parser.parse_args()
@@ -234,7 +236,7 @@ def main() -> None:
             return
         for name in arguments.names or TRUTH:
             start = time.perf_counter()
-            error, bits, tried = worst_of(pool, name, tasks(name, arguments.step))
+            error, bits, tried = worst_of(pool, name, tasks(name, arguments.step, arguments.core_step))
             x = float(np.uint32(bits).view(np.float32))
             rows.append(f"| `{name}` | {error:.2f} | {x!r} | {tried:,} |")
             print(rows[-1], f"{time.perf_counter() - start:.0f} s", flush=True)

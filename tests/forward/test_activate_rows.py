@@ -168,16 +168,18 @@ def sixteen_bits() -> list[Any]:
 def test_every_value_of_16_bits(name: Any, dtype: Any) -> None:
     x = np.arange(65536, dtype=np.uint16).view(dtype)
     if fastinit.forward._activation.resolve(name).takes:  # type: ignore[attr-defined]
-        x = row_cases(np.float32, 38).astype(dtype)
+        with np.errstate(all="ignore"):
+            x = row_cases(np.float32, 38).astype(dtype)
     wide = fastinit.activate(x.astype(np.float32), name)
     with np.errstate(all="ignore"):
         expected = wide.astype(dtype)
     found = fastinit.activate(x, name)
     assert found.dtype == x.dtype
-    assert_same_bits(found, expected)
     out = np.zeros_like(expected)
     assert fastinit.activate(x, name, out) is out
-    assert np.array_equal(bits(out), bits(found))
+    with np.errstate(invalid="ignore"):  # of a signalling NaN
+        assert_same_bits(found, expected)
+        assert np.array_equal(bits(out), bits(found))
 
 
 @pytest.mark.parametrize("dtype", sixteen_bits(), ids=lambda dtype: np.dtype(dtype).name)

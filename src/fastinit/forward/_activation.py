@@ -311,17 +311,21 @@ def _activate_anyhow(
         # `out` lies in the gaps of `x`, which takes longer to tell; or there are more axes than the kernels take.
         if name in GATED:
             x = np.ascontiguousarray(x)
-        rows = x if x.ndim <= MOST_AXES else np.asarray(x).reshape(-1, x.shape[-1])
-        written(_kernels.activate(rows, function, result.reshape(*rows.shape[:-1], -1), limit, True))
+        if x.ndim <= MOST_AXES:
+            return written(_kernels.activate(x, function, result, limit, True))
+        lead = math.prod(x.shape[:-1])
+        whole, results = np.asarray(x).reshape(lead, x.shape[-1]), result.reshape(lead, shape[-1])
+        written(_kernels.activate(whole, function, results, limit, True))
         return result
 
     last = tuple(range(-len(axes), 0))
     moved = np.moveaxis(np.asarray(x), axes, last)
-    rows = np.array(moved, wide.numpy, order="C").reshape(*moved.shape[: moved.ndim - len(axes)], -1)
-    if not axes:
-        rows = rows.reshape(-1)
-    elif rows.ndim > MOST_AXES:
-        rows = rows.reshape(-1, rows.shape[-1])
+    rows: NDArray[Any] = np.array(moved, wide.numpy, order="C")
+    if axes:
+        columns, lead = math.prod(moved.shape[-len(axes) :]), moved.shape[: -len(axes)]
+        rows = rows.reshape(*lead, columns) if len(lead) < MOST_AXES else rows.reshape(math.prod(lead), columns)
+    else:
+        rows = rows.reshape(rows.size)
     taking_part = None
     if mask is not None:
         taking_part = np.moveaxis(mask, axes, last).reshape(rows.shape)
