@@ -52,3 +52,12 @@ def table(rows: list[list[str]]) -> str:
         for row in rows
     )
     return "\n".join(line.rstrip() for line in lines)
+
+
+def amount(nbytes: float) -> str:
+    """So many bytes, in three digits of a decimal unit: "14.1 GB"."""
+    for unit in ("B", "kB", "MB", "GB"):
+        if nbytes < 999.5:
+            return f"{nbytes:.0f} {unit}" if unit == "B" or nbytes >= 99.95 else f"{nbytes:.3g} {unit}"
+        nbytes /= 1000
+    return f"{nbytes:.3g} TB" if nbytes < 99.95 else f"{nbytes:.0f} TB"
