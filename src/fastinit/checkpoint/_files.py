@@ -20,11 +20,11 @@ class Unfinished:
     killed process left is told from what another one is writing.
     """
 
-    def __init__(self, path: Path, size: int, flags: int = 0) -> None:
+    def __init__(self, path: Path, size: int) -> None:
         self.path = path
         self.temporary = temporary_name(path)
         self.size = size
-        self.fd = _open_alone(self.temporary, flags)
+        self.fd = _open_alone(self.temporary)
         try:
             os.ftruncate(self.fd, 0)
             _allocate(self.fd, size)
@@ -36,6 +36,7 @@ class Unfinished:
 
     def commit(self) -> None:
         """Give the file its name, with everything on the disk that was written."""
+        # Whole sectors may have been written.
         os.ftruncate(self.fd, self.size)
         os.fsync(self.fd)
         os.replace(self.temporary, self.path)
@@ -95,9 +96,9 @@ def temporary_name(path: Path) -> Path:
     return path.with_name(f"{path.name}.tmp")
 
 
-def _open_alone(path: Path, flags: int) -> int:
+def _open_alone(path: Path) -> int:
     while True:
-        fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW | flags, 0o666)
+        fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o666)
         try:
             fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import fcntl
 import mmap
 import os
 from collections import deque
@@ -14,7 +15,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from ._files import Unfinished, remove, temporary_name, write_at
+from ._files import Unfinished, write_at
 
 Fill = Callable[[int, NDArray[np.uint8]], None]
 Told = Callable[[int], None]
@@ -71,19 +72,15 @@ def write_direct(file: Unfinished, fill: Fill, told: Told) -> None:
             raise _not_direct(error, file.path) if error.errno == errno.EINVAL else error from None
 
 
-def direct_flag(directory: Path) -> int:
-    """The flag that opens a file for `write_direct`, where the file system takes it."""
+def go_direct(file: Unfinished) -> None:
+    """Let what is written to a file pass the page cache, where the file system can."""
     flag = getattr(os, "O_DIRECT", None)
     if flag is None:
-        raise _not_direct(OSError(errno.EINVAL, "this system has no O_DIRECT"), directory)
-    probe = temporary_name(directory / f"fastinit-{os.getpid()}")
+        raise _not_direct(OSError(errno.EINVAL, "a system without it"), file.path)
     try:
-        os.close(os.open(probe, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | flag, 0o600))
+        fcntl.fcntl(file.fd, fcntl.F_SETFL, fcntl.fcntl(file.fd, fcntl.F_GETFL) | flag)
     except OSError as error:
-        raise _not_direct(error, directory) if error.errno == errno.EINVAL else error from None
-    finally:
-        remove(probe)
-    return int(flag)
+        raise _not_direct(error, file.path) if error.errno == errno.EINVAL else error from None
 
 
 def _not_direct(error: OSError, path: Path) -> OSError:

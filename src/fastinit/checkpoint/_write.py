@@ -15,7 +15,7 @@ from ._files import Unfinished, remove, sync_directory, write_whole
 from ._finished import strangers, why_unfinished
 from ._plan import INDEX, Plan, Shard, plan
 from ._progress import Watched, check_progress
-from ._ways import direct_flag, write_direct, write_mapped
+from ._ways import go_direct, write_direct, write_mapped
 
 
 def write(
@@ -155,8 +155,7 @@ class Writing:
     def do(self) -> list[Path]:
         self._directory.mkdir(parents=True, exist_ok=True)
         wanted, strange = self._look()
-        flags = direct_flag(self._directory) if self._direct else 0
-        files = self._reserve(wanted, flags)
+        files = self._reserve(wanted)
         try:
             self._remove(strange, bool(wanted))
             with Watched(self._progress, sum(shard.nbytes for shard in wanted)) as watched:
@@ -198,12 +197,13 @@ class Writing:
         path = self._directory / INDEX
         return path.exists() and path.read_bytes() == self._index
 
-    def _reserve(self, wanted: list[Shard], flags: int) -> list[Unfinished]:
+    def _reserve(self, wanted: list[Shard]) -> list[Unfinished]:
         files: list[Unfinished] = []
         try:
             for shard in wanted:
-                # O_DIRECT writes whole sectors; what is too much is cut off at last.
-                files.append(Unfinished(self._directory / shard.name, shard.nbytes, flags))
+                files.append(Unfinished(self._directory / shard.name, shard.nbytes))
+                if self._direct:
+                    go_direct(files[-1])
         except BaseException:
             for file in files:
                 file.discard()
