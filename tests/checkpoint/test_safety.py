@@ -67,7 +67,7 @@ def test_killed_at_random_times(tmp_path: Path) -> None:
     assert in_python("-c", program, str(tmp_path / "undisturbed")).returncode == 0
     duration = time.monotonic() - started
     undisturbed = contents(tmp_path / "undisturbed")
-    assert len(undisturbed) == 13
+    assert len(undisturbed) == 16
     rng = random.Random(0)
     for i in range(20):
         place = tmp_path / str(i)

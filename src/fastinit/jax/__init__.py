@@ -41,6 +41,7 @@ from ._factories import (
 from ._initialize import initialize
 from ._keys import key_of
 from ._sharding import make_array
+from ._stored import tensors_of
 
 __all__ = [
     "constant",
@@ -63,6 +64,7 @@ __all__ = [
     "ones",
     "orthogonal",
     "sparse",
+    "tensors_of",
     "truncated_normal",
     "uniform",
     "variance_scaling",

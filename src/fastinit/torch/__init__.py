@@ -85,6 +85,7 @@ from ._schemes import (
     wang_init_,
     zero_hadamard_,
 )
+from ._stored import tensors_of
 from ._takeover import Takeover, takeover
 from ._tensor import array
 
@@ -129,6 +130,7 @@ __all__ = [
     "sparse_",
     "t5_",
     "takeover",
+    "tensors_of",
     "trunc_normal_",
     "truncated_normal_",
     "uniform",
