@@ -1,4 +1,4 @@
-"""The command line: `python -m fastinit info`, `demo` and `signal`."""
+"""The command line: `python -m fastinit info`, `demo`, `signal` and `checkpoint`."""
 
 import argparse
 import contextlib
@@ -7,6 +7,7 @@ import sys
 from collections.abc import Sequence
 from typing import Any, NoReturn
 
+from .cli import checkpoint as checkpoint_command
 from .cli import demo as demo_command
 from .cli import signal as signal_command
 from .runtime import info
@@ -19,6 +20,22 @@ examples:
   FASTINIT_ISA=avx2 python -m fastinit demo
                                         the same bits by another instruction set
   python -m fastinit signal             five initializations of a deep network, side by side
+  python -m fastinit checkpoint out --like model.safetensors --preset llama --dry-run
+                                        the initial weights of a model as files
+"""
+
+CHECKPOINT_EXAMPLES = """\
+examples:
+  python -m fastinit checkpoint out --like model.safetensors --preset llama --dry-run
+  python -m fastinit checkpoint out --config config.json --preset llama:std=0.01 --dtype bfloat16
+  python -m fastinit checkpoint out --config config.json --preset gpt2:layers=12 --seed 7
+  python -m fastinit checkpoint out --like old/ --rules rules.json --shard-size 2GB --part 0/4
+                                        the first of four hosts; the others do the same with 1/4, 2/4 and 3/4
+
+rules.json, of which the first pattern that matches a whole name counts:
+  [[".*norm.weight", "ones"], [".*bias", "zeros"], [".*", "truncated_normal", {"std": 0.02}]]
+
+After a failure the same command writes what is missing.
 """
 
 SIGNAL_EXAMPLES = """\
@@ -75,6 +92,53 @@ def show_signal(parser: Parser, options: argparse.Namespace) -> None:
         if isinstance(error, OSError) and error.filename is None:
             raise  # of the output, and not of the figure's file
         parser.exit(2, f"{parser.prog} signal: {error}\n")
+
+
+def write_checkpoint(parser: Parser, options: argparse.Namespace) -> None:
+    asked = {name: getattr(options, name) for name in checkpoint_command.Options._fields}
+    try:
+        checkpoint_command.run(checkpoint_command.Options(**asked))
+    except (ImportError, OSError, TypeError, ValueError) as error:
+        if isinstance(error, OSError) and error.filename is None:
+            raise  # of the output
+        parser.exit(2, f"{parser.prog} checkpoint: {error}\n")
+
+
+def add_checkpoint(commands: Any) -> None:
+    checkpoint = commands.add_parser(
+        "checkpoint",
+        help="write the initial weights of a model as files of safetensors",
+        description="Write the initial weights of a model as files of safetensors, straight to disk: a few megabytes\n"
+        "of memory, as many hosts as there are, and the same bytes however many.",
+        epilog=CHECKPOINT_EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    checkpoint.add_argument("out", metavar="OUT", help="the directory, which is made if it is not there")
+    source = checkpoint.add_mutually_exclusive_group(required=True)
+    source.add_argument("--like", metavar="PATH", help="names, shapes and dtypes of this file, index or directory")
+    source.add_argument(
+        "--config", metavar="FILE", help="those of this config.json of Hugging Face; needs transformers and PyTorch"
+    )
+    rules = checkpoint.add_mutually_exclusive_group(required=True)
+    rules.add_argument("--rules", metavar="FILE", help="a JSON list of [pattern, initializer, arguments]")
+    rules.add_argument("--preset", metavar="NAME", help="gpt2:layers=N, llama or vit, with options after a colon")
+    checkpoint.add_argument("--seed", type=seed, default=0, help="an integer in [0, 2**64) (default: %(default)s)")
+    checkpoint.add_argument("--dtype", metavar="DTYPE", help="of all tensors of floats (default: each its own)")
+    checkpoint.add_argument("--shard-size", metavar="SIZE", default="5GB", help="of a file (default: %(default)s)")
+    checkpoint.add_argument("--part", metavar="I/N", default="0/1", help="this host's share (default: %(default)s)")
+    checkpoint.add_argument(
+        "--skip", metavar="PATTERN", action="append", default=[], help="tensors that are left out; may be repeated"
+    )
+    checkpoint.add_argument(
+        "--layout",
+        choices=("out_in", "in_out"),
+        default="out_in",
+        help="how tensors are stored: PyTorch's or JAX's way (default: %(default)s)",
+    )
+    checkpoint.add_argument("--overwrite", action="store_true", help="replace files of another checkpoint")
+    checkpoint.add_argument("--direct", action="store_true", help="write past the page cache (O_DIRECT)")
+    checkpoint.add_argument("--threads", type=count, help="at most so many (default: all)")
+    checkpoint.add_argument("--dry-run", action="store_true", help="print the plan and write nothing")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -142,6 +206,7 @@ def run(arguments: Sequence[str] | None) -> int:
     signal.add_argument("--batch", type=count, default=256, help="rows of the batch (default: %(default)s)")
     signal.add_argument("--seed", type=seed, default=0, help="an integer in [0, 2**64) (default: %(default)s)")
     signal.add_argument("--plot", metavar="FILE", help="draw it, as .png, .svg or .pdf; needs matplotlib")
+    add_checkpoint(commands)
 
     options = parser.parse_args(arguments)
     try:
@@ -149,6 +214,8 @@ def run(arguments: Sequence[str] | None) -> int:
             show_info()
         elif options.command == "signal":
             show_signal(parser, options)
+        elif options.command == "checkpoint":
+            write_checkpoint(parser, options)
         else:
             demo_command.run(seed=options.seed, compare=not options.no_compare)
     except MemoryError:

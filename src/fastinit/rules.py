@@ -160,10 +160,10 @@ class Rules(Sequence[Rule]):
         >>> fastinit.Rules.load(path)
         Rules([('.*bias', 'zeros'), ('.*', 'normal', {'std': 0.02})])
         """
-        text = Path(path).read_text(encoding="utf-8")
+        data = Path(path).read_bytes()
         try:
-            value = json.loads(text, object_pairs_hook=_without_repeats)
-        except json.JSONDecodeError as error:
+            value = json.loads(data.decode(), object_pairs_hook=_without_repeats)
+        except (json.JSONDecodeError, UnicodeDecodeError) as error:
             raise ValueError(f"rules must be a JSON file. Received: {str(path)!r}, {error}") from None
         return cls(value)
 
@@ -249,7 +249,8 @@ class Rules(Sequence[Rule]):
                 if layout == "out_in":
                     function, kwargs = out_in(function, kwargs)
                 plan[name] = Entry(function, shape, kwargs if dtype is None else {**kwargs, "dtype": dtype})
-        without_rule = [name for name in tensors if name not in {*plan, *left_alone, *optional}]
+        settled = {*plan, *left_alone, *optional}
+        without_rule = [name for name in tensors if name not in settled]
         used = set(chosen.values())
         idle = [pattern for position, pattern in enumerate(self._compiled) if position not in used]
         idle_skips = [pattern for pattern in passed_over if not any(pattern.fullmatch(name) for name in left_alone)]

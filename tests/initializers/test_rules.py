@@ -169,6 +169,12 @@ def test_the_empty_list_goes_through_a_file(tmp_path: Path) -> None:
     assert Rules.load(tmp_path / "rules.json") == Rules([])
 
 
+def test_a_file_that_is_no_text_is_no_json(tmp_path: Path) -> None:
+    (tmp_path / "rules.json").write_bytes(b"\xe0\x01\x00")
+    with pytest.raises(ValueError, match="rules must be a JSON file"):
+        Rules.load(tmp_path / "rules.json")
+
+
 def test_arrays_and_infinite_bounds_go_through_a_file(tmp_path: Path) -> None:
     rules = Rules([("a", "constant", {"value": np.arange(3.0)}), ("b", "truncated_normal", {"lower": -np.inf})])
     rules.dump(tmp_path / "rules.json")

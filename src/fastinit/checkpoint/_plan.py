@@ -10,10 +10,11 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from .._arguments import brief, check_choice, check_positive_int, is_int, is_sequence
-from ..initializers import initialize, zeros
+from ..initializers import zeros
 from ..rules import Entry, Rules
 from ._draw import dtype_kwargs, is_ours
 from ._format import Place, laid_out
+from ._spread import std_of
 from ._tensors import Tensor, Wanted, checked
 
 INDEX = "model.safetensors.index.json"
@@ -72,6 +73,14 @@ class Plan:
     def nbytes(self) -> int:
         """Bytes of all tensors: what the index calls total_size."""
         return sum(place.stop - place.start for shard in self.shards for place in shard.places)
+
+    def std(self, name: str) -> float | None:
+        """The standard deviation of a tensor's first 262144 elements, with the seed 0.
+
+        None where there are none, or they say little of the others: matrices with a structure, and initializers that
+        are not of this package.
+        """
+        return std_of(name, self.tensors[name], self.entries[name])
 
 
 def plan(
@@ -141,21 +150,31 @@ def check_part(part: Any) -> tuple[int, int]:
 
 def _check_drawable(wanted: list[Wanted], entries: dict[str, Entry], rules: Rules) -> None:
     """Let every initializer refuse what it would refuse, by asking for nothing of each tensor."""
-    nothing: dict[str, Any] = {}
+    known: set[tuple[Any, ...]] = set()  # layers are alike, and one of them answers for all
     for name, shape, kind, _ in wanted:
-        entry = entries[name]
+        initializer, _, kwargs = entries[name]
         if not kind.is_drawn:
-            if entry.initializer is not zeros:
-                rule = rules.match(name)
+            if initializer is not zeros:
                 raise TypeError(
-                    f"{name!r}: a tensor of {kind.name} must be zeros, or be skipped. "
-                    f"Received: the rule {rule.pattern if rule else None!r}, which is another's"
+                    f"{name!r}, by the rule {_pattern(rules, name)!r}: a tensor of {kind.name} must be zeros, or be "
+                    f"skipped. Received: {getattr(initializer, '__name__', initializer)}"
                 )
-        elif is_ours(entry.initializer):
-            # Without an axis there is no block of no elements; one element is as little.
-            kwargs = {"out": np.empty((0,) * len(shape), kind.memory), "index": (slice(0, 0),) * len(shape)}
-            nothing[name] = (entry.initializer, shape, {**entry.kwargs, **kwargs, **dtype_kwargs(kind)})
-    initialize(nothing, seed=0, threads=1)
+            continue
+        alike = (initializer, shape, kind.code, repr(kwargs)) if is_ours(initializer) else None
+        if alike is None or alike in known:
+            continue
+        known.add(alike)
+        # Without an axis there is no block of no elements; one element is as little.
+        nothing = {"out": np.empty((0,) * len(shape), kind.memory), "index": (slice(0, 0),) * len(shape)}
+        try:
+            initializer(shape, seed=0, **kwargs, **nothing, **dtype_kwargs(kind))
+        except (TypeError, ValueError) as error:
+            raise type(error)(f"{name!r}, by the rule {_pattern(rules, name)!r}: {error}") from None
+
+
+def _pattern(rules: Rules, name: str) -> str | None:
+    rule = rules.match(name)
+    return rule.pattern if rule else None
 
 
 def _divided(wanted: list[Wanted], most: int) -> list[list[Wanted]]:
