@@ -12,7 +12,7 @@ import fastinit
 from fastinit.initializers._engine import registry
 
 PACKAGE = Path(fastinit.__file__).parent
-ADAPTERS = ("torch", "keras", "jax")  # their examples run where their framework is: tests/adapters
+ADAPTERS = ("dask", "torch", "keras", "jax")  # their examples run where their framework is: tests/adapters
 
 
 def modules_with_examples() -> list[str]:

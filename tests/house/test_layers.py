@@ -48,7 +48,7 @@ def test_nothing_below_looks_at_the_face() -> None:
                 assert names - modules <= {"_kernels", "__version__"}, path
 
 
-WINGS = ("initializers", "forward", "propagation", "evolution", "cli", "jax", "keras", "torch")
+WINGS = ("initializers", "forward", "propagation", "evolution", "cli", "checkpoint", "dask", "jax", "keras", "torch")
 
 
 @pytest.mark.parametrize("wing", WINGS)
