@@ -121,7 +121,6 @@ class TestDask:
         ("call", "error", "words"),
         [
             (("he_norml", (3, 4)), ValueError, "he_normal"),
-            (("glorot_uniform", ()), ValueError, "axes"),
             (("normal", (-3,)), ValueError, "`shape` must hold no negative size"),
             (("normal", "3"), TypeError, "`shape` must be an int"),
             (("normal", 2.5), TypeError, "`shape` must be an int"),
