@@ -44,7 +44,7 @@ def in_python(*arguments: str, **options: Any) -> subprocess.CompletedProcess[st
 # Killed
 
 
-@pytest.mark.parametrize(("way", "before"), [("mapped", "fresh"), ("mapped", "before"), ("direct", "before")])
+@pytest.mark.parametrize(("way", "before"), [("mapped", "fresh"), ("mapped", "other names"), ("direct", "same names")])
 def test_killed_at_every_step(tmp_path: Path, way: str, before: str) -> None:
     if way == "direct":
         try:
