@@ -324,3 +324,10 @@ def test_every_table_is_read_and_those_of_float32_hold_float32() -> None:
         assert table.size, name
         if name.endswith("32"):
             assert (table.astype(np.float32) == table).all(), name
+
+
+@pytest.mark.parametrize("name", ["fi_icdf64", "fi_log64", "fi_tail64"])
+def test_the_rows_are_the_tables_once_more(name: str) -> None:
+    rows = tables.ROWS[f"{name}_rows"]
+    assert (rows[:, :-1] == tables.LAWS[name].T).all()
+    assert (rows[:, -1] == 0.0).all()

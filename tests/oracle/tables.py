@@ -23,4 +23,5 @@ def _arrays(name: str) -> dict[str, Any]:
 
 
 LAWS = _arrays("tables.c")  # [j][row] is the coefficient of t^j
+ROWS = _arrays("rows.c")  # [row][j] of the float64 ones, for kernels that read a row whole
 ACTIVATIONS = _arrays("activation_tables.h")

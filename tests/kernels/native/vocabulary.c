@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include VOCABULARY
+#include "kernels/words.h"
 #ifdef FAULT
 #include FAULT /* of a test that wants to see it found */
 #endif
@@ -433,10 +434,10 @@ static void check_memory(void)
 static void check_lookups(void)
 {
     float row[32];
-    double table[122];
+    double table[123];
     for (int i = 0; i < 32; i++)
         row[i] = (float)(i * i) + 0.5f;
-    for (int i = 0; i < 122; i++)
+    for (int i = 0; i < 123; i++)
         table[i] = i * i + 0.25;
     for (uint32_t first = 0; first < 122; first++) {
         uint32_t index[FI_LANES], wide[FI_LANES];
@@ -453,38 +454,79 @@ static void check_lookups(void)
         vf_store(found, vf_lookup_near(row, vu_load(index)));
         for (int i = 0; i < FI_LANES; i++)
             same32("vf_lookup_near", (float)index[i], 0, 0, found[i], row[index[i] % 32]);
-        double far[DOUBLES];
-        vd_store(far, vd_lookup(table, vu_load(wide)));
-        for (int i = 0; i < DOUBLES; i++)
-            same64("vd_lookup", wide[2 * i], 0, 0, far[i], table[wide[2 * i]]);
+        for (uint32_t i = 0; i < FI_LANES; i++) /* likewise */
+            index[i] = (32 - FI_MIDDLE32 + (first + i * 3) % FI_MIDDLE32) | (uint32_t)random64() << 5;
+        vf_store(found, vf_lookup_middle(row, vu_load(index)));
+        for (int i = 0; i < FI_LANES; i++)
+            same32("vf_lookup_middle", (float)index[i], 0, 0, found[i], row[index[i] % 32]);
+        double far[DOUBLES], other[DOUBLES];
+        vd x, y;
+        vd_lookup_pair(table, vu_load(wide), &x, &y);
+        vd_store(far, x), vd_store(other, y);
+        for (int i = 0; i < DOUBLES; i++) {
+            same64("vd_lookup_pair, first", wide[2 * i], 0, 0, far[i], table[wide[2 * i]]);
+            same64("vd_lookup_pair, second", wide[2 * i], 0, 0, other[i], table[wide[2 * i] + 1]);
+        }
 #if FI_NEAR64
         for (uint32_t i = 0; i < FI_LANES; i++)
             wide[i] = i & 1 ? (uint32_t)random64() : (first + i * 5) % FI_NEAR64 | (uint32_t)random64() << 4;
         vd_store(far, vd_lookup_near(table + 3, vu_load(wide)));
         for (int i = 0; i < DOUBLES; i++)
             same64("vd_lookup_near", wide[2 * i], 0, 0, far[i], table[3 + wide[2 * i] % FI_NEAR64]);
+        for (uint32_t i = 0; i < FI_LANES; i++)
+            wide[i] = i & 1 ? (uint32_t)random64() : (first + i * 5) % FI_MIDDLE64 | (uint32_t)random64() << 5;
+        vd_store(far, vd_lookup_middle(table + 3, vu_load(wide)));
+        for (int i = 0; i < DOUBLES; i++)
+            same64("vd_lookup_middle", wide[2 * i], 0, 0, far[i], table[3 + wide[2 * i] % FI_MIDDLE64]);
 #endif
+    }
+}
+
+/* Two spans of n vectors of words from a block on. */
+static void check_words_of(uint64_t block, int n)
+{
+    const uint64_t key = random64(), stream = random64();
+    const vkey made = v_key(key, stream);
+    const philox_schedule schedule = philox_round_keys(key);
+    vwords w;
+    v_words_at(block, &made, &w);
+    for (int span = 0; span < 2; span++) {
+        vu out[FI_VECS];
+        if (n == FI_VECS) {
+            words_make(&w, &made, FI_VECS);
+            v_words_end(&w, out, FI_VECS);
+        } else {
+            words_make(&w, &made, FI_FLIGHT);
+            v_words_end(&w, out, FI_FLIGHT);
+        }
+        for (int v = 0; v < n; v++) {
+            uint32_t found[FI_LANES], expected[4];
+            vu_store(found, out[v]);
+            for (int i = 0; i < FI_LANES; i++) {
+                const uint64_t word = (uint64_t)((span * n + v) * FI_LANES + i);
+                philox_block(block + word / 4, stream, &schedule, expected);
+                same_bits("v_words", block, word, found[i], expected[word % 4]);
+            }
+        }
     }
 }
 
 static void check_philox(void)
 {
-    static const uint64_t blocks[] = {0, 1, 5, 0xFFFFFFFFu, 0xFFFFFFF8u, 0xFFFFFFC0u, 0x123456789ull, UINT64_MAX >> 2};
+    static const uint64_t blocks[] = {0, 1, 5, 0xFFFFFF00u, 0xFFFFFFC0u, 0x123456789ull, UINT64_MAX >> 2};
     for (size_t j = 0; j < sizeof blocks / sizeof *blocks; j++) {
-        const uint64_t key = random64(), stream = random64();
-        const vkey made = v_key(key, stream);
-        const philox_schedule schedule = philox_round_keys(key);
-        vu out[FI_VECS];
-        v_philox(blocks[j], &made, out);
-        for (int v = 0; v < FI_VECS; v++) {
-            uint32_t found[FI_LANES], expected[4];
-            vu_store(found, out[v]);
-            for (int i = 0; i < FI_LANES; i++) {
-                const uint64_t word = (uint64_t)(v * FI_LANES + i);
-                philox_block(blocks[j] + word / 4, stream, &schedule, expected);
-                same_bits("v_philox", blocks[j], word, found[i], expected[word % 4]);
-            }
-        }
+        /* what both spans are made of has the same upper half */
+        if (philox_before_carry(blocks[j]) >= 2 * FI_VECS * FI_LANES / 4)
+            check_words_of(blocks[j], FI_VECS);
+        if (philox_before_carry(blocks[j]) >= 2 * FI_FLIGHT * FI_LANES / 4)
+            check_words_of(blocks[j], FI_FLIGHT);
+    }
+    uint32_t found[12], expected[4];
+    const philox_schedule schedule = philox_round_keys(7);
+    philox_words(0xFFFFFFFFu, 3, 9, 7, found);
+    for (int i = 0; i < 12; i++) {
+        philox_block(0xFFFFFFFFu + (uint64_t)i / 4, 9, &schedule, expected);
+        same_bits("philox_words", (uint64_t)i, 0, found[i], expected[i % 4]);
     }
 }
 

@@ -2,6 +2,8 @@
  * included its vocabulary before. */
 #include "table.h"
 
+#include "words.h"
+
 #include "icdf.h"
 #include "uniform.h"
 #include "normal.h"

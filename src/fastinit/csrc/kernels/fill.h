@@ -1,11 +1,9 @@
-/* One loop for every method and dtype: make a group of words, map it, store it.
+/* One loop for every method and dtype: make a span of words, map it, store it.
  *
  * `method` and `dtype` are compile-time constants at each call, so that the compiler keeps one branch of
  * each switch and the words never leave the registers.
  */
 #include <string.h>
-
-#define GROUP_WORDS (FI_VECS * FI_LANES)
 
 typedef struct {
     uniform32 u32;
@@ -31,12 +29,19 @@ FI_ALWAYS_INLINE void map64(const laws *c, const vu words[FI_PACK], const vd p[F
     }
 }
 
-FI_ALWAYS_INLINE void map32(const laws *c, const vu words[FI_PACK], vf value[FI_PACK], fi_method method)
+/* The float32 normals: they are mapped FI_FLIGHT vectors in step, and with FI_BESIDE while the words of the next ones
+ * are made. All else goes in packs. */
+#define BY_OCTAVES(method, dtype) \
+    ((dtype) != FI_F64 && ((method) == FI_METHOD_SYMMETRIC || (method) == FI_METHOD_ASYMMETRIC))
+#define IN_STEP(method, dtype) (BY_OCTAVES(method, dtype) ? FI_FLIGHT : FI_PACK)
+#define FLIES(method, dtype) (FI_BESIDE && BY_OCTAVES(method, dtype))
+
+FI_ALWAYS_INLINE void map32(const laws *c, const vu *words, vf *value, fi_method method, vwords *next, const vkey *key)
 {
     switch (method) {
     case FI_METHOD_UNIFORM: uniform32_map(&c->u32, words, value, c->flag); break;
-    case FI_METHOD_SYMMETRIC: symmetric32_map(&c->s32, words, value, c->flag); break;
-    case FI_METHOD_ASYMMETRIC: asymmetric32_map(&c->a32, words, value, c->flag); break;
+    case FI_METHOD_SYMMETRIC: symmetric32_map(&c->s32, words, value, c->flag, next, key); break;
+    case FI_METHOD_ASYMMETRIC: asymmetric32_map(&c->a32, words, value, c->flag, next, key); break;
     default: { /* in float64, rounded to float32 once; the bounds are those of the output's dtype */
         vd p[FI_PACK], low[FI_PACK], high[FI_PACK];
         EACH p[i] = unit_from_u32(vd_from_u32_low(words[i]));
@@ -48,8 +53,10 @@ FI_ALWAYS_INLINE void map32(const laws *c, const vu words[FI_PACK], vf value[FI_
     }
 }
 
-/* Map a pack of words and store its values at `out`. */
-FI_ALWAYS_INLINE void map_pack(const laws *c, const vu words[FI_PACK], void *out, fi_method method, fi_dtype dtype)
+/* Map the words that go in step and store their values at `out`. The next words, if any are wanted, are made
+ * meanwhile. */
+FI_ALWAYS_INLINE void map_step(const laws *c, const vu *words, void *out, fi_method method, fi_dtype dtype,
+                               vwords *next, const vkey *key)
 {
     if (dtype == FI_U32) {
         EACH vu_store((uint32_t *)out + i * FI_LANES, words[i]);
@@ -59,14 +66,62 @@ FI_ALWAYS_INLINE void map_pack(const laws *c, const vu words[FI_PACK], void *out
         map64(c, words, p, value, method);
         EACH vd_store((double *)out + i * (FI_LANES / 2), value[i]);
     } else {
-        vf value[FI_PACK];
-        map32(c, words, value, method);
+        vf value[FI_FLIGHT > FI_PACK ? FI_FLIGHT : FI_PACK];
+        map32(c, words, value, method, next, key);
         if (dtype == FI_F32)
-            EACH vf_store((float *)out + i * FI_LANES, value[i]);
+            EACH_OF(IN_STEP(method, dtype)) vf_store((float *)out + i * FI_LANES, value[i]);
         else if (dtype == FI_F16)
-            EACH vf_store_f16((uint16_t *)out + i * FI_LANES, value[i]);
+            EACH_OF(IN_STEP(method, dtype)) vf_store_f16((uint16_t *)out + i * FI_LANES, value[i]);
         else
-            EACH vf_store_bf16((uint16_t *)out + i * FI_LANES, value[i]);
+            EACH_OF(IN_STEP(method, dtype)) vf_store_bf16((uint16_t *)out + i * FI_LANES, value[i]);
+    }
+}
+
+/* So many spans of values, the words of one made while those of the one before are mapped. They come from a block on,
+ * and all blocks share the upper half of their number; or they are given. */
+FI_ALWAYS_INLINE void fill_in_flight(const laws *c, const vkey *key, uint64_t block, const uint32_t *given,
+                                     size_t spans, unsigned char *to, size_t bytes, fi_method method, fi_dtype dtype)
+{
+    vwords next;
+    v_words_at(block, key, &next);
+    words_make(&next, key, FI_FLIGHT);
+    for (; spans > 0; spans--) {
+        vu words[FI_FLIGHT];
+        if (given) {
+            EACH_OF(FI_FLIGHT) words[i] = vu_load(given + i * FI_LANES);
+            given += FI_FLIGHT * FI_LANES;
+        } else {
+            v_words_end(&next, words, FI_FLIGHT);
+        }
+        if (!given && spans > 1) {
+            v_words_begin(&next, FI_FLIGHT);
+            map_step(c, words, to, method, dtype, &next, key);
+        } else {
+            map_step(c, words, to, method, dtype, NULL, key);
+        }
+        to += bytes;
+    }
+}
+
+/* The same, each span made and then mapped. */
+FI_ALWAYS_INLINE void fill_in_turn(const laws *c, const vkey *key, uint64_t block, const uint32_t *given, size_t spans,
+                                   unsigned char *to, size_t bytes, fi_method method, fi_dtype dtype)
+{
+    vwords next;
+    v_words_at(block, key, &next);
+    for (; spans > 0; spans--) {
+        vu words[FI_VECS];
+        if (given) {
+            EACH_OF(FI_VECS) words[i] = vu_load(given + i * FI_LANES);
+            given += FI_VECS * FI_LANES;
+        } else {
+            words_make(&next, key, FI_VECS);
+            v_words_end(&next, words, FI_VECS);
+        }
+#pragma GCC unroll 8
+        for (int j = 0; j < FI_VECS; j += IN_STEP(method, dtype))
+            map_step(c, words + j, to + j * (bytes / FI_VECS), method, dtype, NULL, key);
+        to += bytes;
     }
 }
 
@@ -75,13 +130,16 @@ FI_ALWAYS_INLINE void fill_run(const fi_law *law, const fi_source *source, uint6
 {
     const size_t words_per_element = dtype == FI_F64 ? 2 : 1;
     const size_t itemsize = dtype == FI_F64 ? 8 : dtype == FI_F32 || dtype == FI_U32 ? 4 : 2;
-    const size_t group = GROUP_WORDS / words_per_element;
+    enum { MOST_WORDS = FI_VECS * FI_LANES };
+    const size_t span_words = FLIES(method, dtype) ? FI_FLIGHT * FI_LANES : MOST_WORDS;
+    const size_t span = span_words / words_per_element, bytes = span * itemsize;
     const uint64_t first_word = first * words_per_element; /* below 2^63: shapes hold fewer bytes than that */
     const vkey key = v_key(source->key, source->stream);
     unsigned char *to = out;
     uint64_t block = first_word / 4;
     size_t skip = (size_t)(first_word % 4) / words_per_element;
-    _Alignas(64) unsigned char buffer[GROUP_WORDS * 4];
+    _Alignas(64) unsigned char buffer[MOST_WORDS * 4];
+    uint32_t plain[MOST_WORDS];
     laws c;
 
     if (dtype == FI_F64) {
@@ -110,25 +168,31 @@ FI_ALWAYS_INLINE void fill_run(const fi_law *law, const fi_source *source, uint6
         c.flag = law->f32.lo_offset >= NEAR_Q2 && law->f32.hi_offset >= NEAR_Q2;
 
     while (count > 0) {
-        vu words[FI_VECS];
-        if (source->words) {
-            for (int j = 0; j < FI_VECS; j++)
-                words[j] = vu_load(source->words + 4 * block + j * FI_LANES);
-        } else {
-            v_philox(block, &key, words);
-        }
         /* The two ends of a run go through a buffer, and never touch memory beyond it. */
-        const int whole = skip == 0 && count >= group;
-        const size_t n = group - skip < count ? group - skip : count;
+        const int whole = skip == 0 && count >= span;
+        const uint32_t *given = source->words ? source->words + 4 * block : NULL;
+        size_t spans = whole ? count / span : 1;
+        if (!given) {
+            const size_t before_carry = (size_t)(philox_before_carry(block) / (span_words / 4));
+            if (spans > before_carry)
+                spans = before_carry;
+            if (spans == 0) {
+                spans = 1;
+                philox_words(block, span_words / 4, source->stream, source->key, plain);
+                given = plain;
+            }
+        }
+        const size_t n = whole ? spans * span : span - skip < count ? span - skip : count;
         unsigned char *const target = whole ? to : buffer;
-#pragma GCC unroll 8
-        for (int j = 0; j < FI_VECS; j += FI_PACK)
-            map_pack(&c, words + j, target + j * FI_LANES * itemsize / words_per_element, method, dtype);
+        if (FLIES(method, dtype))
+            fill_in_flight(&c, &key, block, given, spans, target, bytes, method, dtype);
+        else
+            fill_in_turn(&c, &key, block, given, spans, target, bytes, method, dtype);
         if (!whole)
             memcpy(to, buffer + skip * itemsize, n * itemsize);
         to += n * itemsize;
         count -= n;
         skip = 0;
-        block += GROUP_WORDS / 4;
+        block += spans * (span_words / 4);
     }
 }

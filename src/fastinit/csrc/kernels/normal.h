@@ -15,17 +15,18 @@ static inline symmetric32 symmetric32_load(const fi_law32 *law)
     return c;
 }
 
-static inline void symmetric32_map(const symmetric32 *c, const vu word[FI_PACK], vf value[FI_PACK], int all_near)
+FI_ALWAYS_INLINE void symmetric32_map(const symmetric32 *c, const vu word[FI_FLIGHT], vf value[FI_FLIGHT], int all_near,
+                                      vwords *next, const vkey *key)
 {
     const vu magnitude = vu_set32(0x7FFFFFFF);
-    vf y[FI_PACK], q2[FI_PACK], z[FI_PACK];
-    EACH q2[i] = vf_fma(vf_from_i32(vu_andnot(word[i], magnitude)), c->q_scale, c->q_offset);
-    EACH q2[i] = vf_min(q2[i], vf_set(0x1.fffffep0f));
-    icdf_quotient32(q2, z, all_near);
-    EACH y[i] = vf_fma(vf_from_i32(vu_and(word[i], magnitude)), c->y_scale, c->y_offset);
-    EACH z[i] = vf_flip_sign(vf_mul(y[i], z[i]), word[i]);
-    EACH value[i] = vf_fma(z[i], c->std, c->mean);
-    EACH value[i] = vf_min(vf_max(value[i], c->low), c->high);
+    vf y[FI_FLIGHT], q2[FI_FLIGHT], z[FI_FLIGHT];
+    EACH_OF(FI_FLIGHT) q2[i] = vf_fma(vf_from_i32(vu_andnot(word[i], magnitude)), c->q_scale, c->q_offset);
+    EACH_OF(FI_FLIGHT) q2[i] = vf_min(q2[i], vf_set(0x1.fffffep0f));
+    EACH_OF(FI_FLIGHT) y[i] = vf_fma(vf_from_i32(vu_and(word[i], magnitude)), c->y_scale, c->y_offset);
+    EACH_OF(FI_FLIGHT) y[i] = vf_flip_sign(y[i], word[i]);
+    icdf_quotient32(q2, z, all_near, next, key);
+    EACH_OF(FI_FLIGHT) value[i] = vf_fma(vf_mul(y[i], z[i]), c->std, c->mean);
+    EACH_OF(FI_FLIGHT) value[i] = vf_min(vf_max(value[i], c->low), c->high);
 }
 
 /* Any other bounds [a, b] with D = P(a < Z < b) >= 1/16. With w the word's upper 31 bits:
@@ -43,23 +44,21 @@ static inline asymmetric32 asymmetric32_load(const fi_law32 *law)
     return c;
 }
 
-static inline void asymmetric32_map(const asymmetric32 *c, const vu word[FI_PACK], vf value[FI_PACK], int all_near)
+FI_ALWAYS_INLINE void asymmetric32_map(const asymmetric32 *c, const vu word[FI_FLIGHT], vf value[FI_FLIGHT],
+                                       int all_near, vwords *next, const vkey *key)
 {
-    vf lo[FI_PACK], hi[FI_PACK], q2[FI_PACK], z[FI_PACK];
-    EACH
+    vf lo[FI_FLIGHT], hi[FI_FLIGHT], y[FI_FLIGHT], q2[FI_FLIGHT], z[FI_FLIGHT];
+    EACH_OF(FI_FLIGHT)
     {
         const vu w = vu_shr32(word[i], 1);
         lo[i] = vf_fma(vf_from_i32(w), c->lo_scale, c->lo_offset);
         hi[i] = vf_fma(vf_from_i32(vu_andnot(w, vu_set32(0x7FFFFFFF))), c->hi_scale, c->hi_offset);
         q2[i] = vf_max(vf_min(vf_min(lo[i], hi[i]), vf_set(0x1.fffffep0f)), vf_set(0x1p-31f));
+        y[i] = vf_flip_sign(vf_fma(q2[i], vf_set(-0.5f), vf_set(1.0f)), vf_bits(vf_sub(lo[i], hi[i])));
     }
-    icdf_quotient32(q2, z, all_near);
-    EACH
-    {
-        const vf y = vf_fma(q2[i], vf_set(-0.5f), vf_set(1.0f));
-        z[i] = vf_flip_sign(vf_mul(y, z[i]), vf_bits(vf_sub(lo[i], hi[i])));
-        value[i] = vf_min(vf_max(vf_fma(z[i], c->std, c->mean), c->low), c->high);
-    }
+    icdf_quotient32(q2, z, all_near, next, key);
+    EACH_OF(FI_FLIGHT) value[i] = vf_fma(vf_mul(y[i], z[i]), c->std, c->mean);
+    EACH_OF(FI_FLIGHT) value[i] = vf_min(vf_max(value[i], c->low), c->high);
 }
 
 /* The same two in float64, where p = (2 m + 1) 2^-53 and 1 - p are exact. */

@@ -3,14 +3,7 @@
 #define FASTINIT_KERNELS_H
 
 #include "../fastinit.h"
-
-#if defined(__GNUC__)
-#define FI_ALWAYS_INLINE static inline __attribute__((always_inline))
-#define FI_OPAQUE(pointer) __asm__("" : "+r"(pointer)) /* the compiler shall not derive it from others */
-#else
-#define FI_ALWAYS_INLINE static inline
-#define FI_OPAQUE(pointer) (void)0
-#endif
+#include "inline.h"
 
 /* Whether the call that this thread works for shall stop. Kernels whose work has no bound ask it after about a
  * millisecond of their best instruction set's work, and if so return at once, leaving anything. */

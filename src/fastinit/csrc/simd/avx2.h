@@ -5,13 +5,19 @@
 #include <immintrin.h>
 #include <string.h>
 
+#include "../kernels/inline.h"
 #include "../kernels/philox.h"
 
 #define FI_ISA avx2
 #define FI_LANES 8
 #define FI_VECS 8
-#define FI_PACK 2
+#define FI_PACK 4
+#define FI_FLIGHT 4
+#define FI_BESIDE 1
+#define FI_ROUNDS_BEGUN 1
 #define FI_NEAR32 8
+#define FI_MIDDLE32 16
+#define FI_FAR32 2
 #define FI_NEAR64 0 /* no permutation of doubles is wide enough to be faster than loads */
 #define FI_TILE_ROWS 6    /* of a product's tile: as many sums as registers hold */
 #define FI_TILE_VECTORS 2 /* in a row of it */
@@ -22,10 +28,13 @@ typedef __m256d vd;
 typedef __m256 vfm;
 typedef __m256d vdm;
 typedef struct {
-    vu k0[PHILOX_ROUNDS], k1[PHILOX_ROUNDS];
+    vu round[PHILOX_ROUNDS];
     philox_schedule schedule;
     uint64_t stream;
 } vkey;
+typedef struct {
+    vu products, mix, x[FI_VECS];
+} vwords;
 
 /* One operation a line, as in a table. */
 /* clang-format off */
@@ -93,7 +102,13 @@ static inline vf vf_lookup(const float row[32], vu index)
 }
 static inline vf vf_lookup_near(const float row[32], vu index)
 {
-    return _mm256_permutevar8x32_ps(_mm256_loadu_ps(row + 24), index);
+    /* Zen 3 permutes what is in a register twice as fast as what it has to load first. */
+    return _mm256_permutevar8x32_ps(vf_held(vf_load(row + 24)), index);
+}
+static inline vf vf_lookup_middle(const float row[32], vu index)
+{
+    const vf first = _mm256_permutevar8x32_ps(vf_held(vf_load(row + 16)), index);
+    return _mm256_blendv_ps(first, vf_lookup_near(row, index), vu_as_f32(vu_shl32(index, 28)));
 }
 static inline void vf_store(float *p, vf x) { _mm256_storeu_ps(p, x); }
 static inline void vf_store_part(float *p, vf x, int n)
@@ -141,7 +156,19 @@ static inline void vd_swap(vd *a, vd *b, int distance)
 }
 static inline int vd_any_less(vd a, vd b) { return _mm256_movemask_pd(_mm256_cmp_pd(a, b, _CMP_LT_OQ)) != 0; }
 static inline int vd_all_less(vd a, vd b) { return _mm256_movemask_pd(_mm256_cmp_pd(a, b, _CMP_LT_OQ)) == 0xF; }
-static inline vd vd_lookup(const double *row, vu index) { return _mm256_i64gather_pd(row, index, 8); }
+static inline __m256d vd_two_halves(const double *low, const double *high)
+{
+    return _mm256_insertf128_pd(_mm256_castpd128_pd256(_mm_loadu_pd(low)), _mm_loadu_pd(high), 1);
+}
+static inline void vd_lookup_pair(const double *table, vu offset, vd *first, vd *second)
+{
+    /* Not gathers, which take as long as all that and their lanes' loads one by one. */
+    const __m128i low = _mm256_castsi256_si128(offset), high = _mm256_extracti128_si256(offset, 1);
+    const vd a = vd_two_halves(table + _mm_cvtsi128_si64(low), table + _mm_cvtsi128_si64(high));
+    const vd b = vd_two_halves(table + _mm_extract_epi64(low, 1), table + _mm_extract_epi64(high, 1));
+    *first = _mm256_unpacklo_pd(a, b);
+    *second = _mm256_unpackhi_pd(a, b);
+}
 static inline void vd_store(double *p, vd x) { _mm256_storeu_pd(p, x); }
 static inline void vd_store_part(double *p, vd x, int n)
 {
@@ -162,70 +189,51 @@ static inline vf vf_from_f64(vd low, vd high)
     return _mm256_set_m128(_mm256_cvtpd_ps(high), _mm256_cvtpd_ps(low));
 }
 
-/* Philox with one word of four blocks in each register, in the low halves of 64-bit lanes. The high
- * halves hold garbage, which neither the multiply nor the final blend looks at. Four such groups run in
- * step, because each alone waits for its multiplications. */
-#define PHILOX_GROUPS (FI_VECS / 2)
-
+/* Philox with whole blocks in 128-bit lanes, kept as (c0, c3, c2, c1): one multiply gives both products in place, and
+ * one shuffle permutes. */
+static inline vu vu_of_halves(uint64_t low, uint64_t high)
+{
+    return _mm256_set_epi64x((long long)high, (long long)low, (long long)high, (long long)low);
+}
 static inline vkey v_key(uint64_t key, uint64_t stream)
 {
     vkey k;
     k.stream = stream;
     k.schedule = philox_round_keys(key);
-    for (int r = 0; r < PHILOX_ROUNDS; r++) {
-        k.k0[r] = vu_set64(k.schedule.k0[r]);
-        k.k1[r] = vu_set64(k.schedule.k1[r]);
-    }
+    for (int r = 0; r < PHILOX_ROUNDS; r++) /* even words take no key */
+        k.round[r] = vu_of_halves((uint64_t)k.schedule.k1[r] << 32, (uint64_t)k.schedule.k0[r] << 32);
     return k;
 }
 
-static inline void v_philox(uint64_t block, const vkey *key, vu out[FI_VECS])
+/* Round 0 multiplies consecutive numbers: the products are sums. */
+static inline void v_words_at(uint64_t block, const vkey *key, vwords *w)
 {
-    if (__builtin_expect(philox_carries(block, 2 * FI_VECS), 0)) {
-        uint32_t words[4];
-        for (int j = 0; j < 2 * FI_VECS; j++) {
-            philox_block(block + (uint64_t)j, key->stream, &key->schedule, words);
-            memcpy((unsigned char *)out + 16 * j, words, 16);
-        }
-        return;
+    const uint64_t product0 = (uint64_t)PHILOX_M0 * (uint32_t)block, product1 = (uint64_t)PHILOX_M1 * (uint32_t)key->stream;
+    w->products = _mm256_set_epi64x((long long)product1, (long long)(product0 + PHILOX_M0), (long long)product1, (long long)product0);
+    w->mix = _mm256_xor_si256(vu_of_halves(key->stream & 0xFFFFFFFF00000000u, block & 0xFFFFFFFF00000000u), key->round[0]);
+}
+FI_ALWAYS_INLINE void v_words_begin(vwords *w, int n)
+{
+#pragma GCC unroll 8
+    for (int i = 0; i < n; i++) {
+        w->x[i] = _mm256_shuffle_epi32(_mm256_xor_si256(w->products, w->mix), 0x93);
+        w->products = vu_add64(w->products, vu_of_halves(2 * (uint64_t)PHILOX_M0, 0));
     }
-
-    /* In the first two rounds half of the words are the same in all blocks: those are scalars here. */
-    const philox_schedule *k = &key->schedule;
-    const uint32_t upper = (uint32_t)(block >> 32);
-    const uint64_t a = (uint64_t)PHILOX_M1 * (uint32_t)key->stream; /* round 0: c2's product */
-    const uint64_t b = (uint64_t)PHILOX_M0 * ((uint32_t)(a >> 32) ^ upper ^ k->k0[0]); /* round 1: c0's */
-    const vu c2_mix = vu_set64((key->stream >> 32) ^ k->k1[0]);
-    const vu c0_mix = vu_set64((uint32_t)a ^ k->k0[1]);
-    const vu c3_mix = vu_set64((b >> 32) ^ k->k1[1]);
-    const vu c3_last = vu_set64((uint32_t)b ^ k->k1[2]);
-    const vu m0 = vu_set64(PHILOX_M0), m1 = vu_set64(PHILOX_M1);
-    vu c0[PHILOX_GROUPS], c1[PHILOX_GROUPS], c2[PHILOX_GROUPS], c3[PHILOX_GROUPS];
-#pragma GCC unroll 4
-    for (int g = 0; g < PHILOX_GROUPS; g++) {
-        /* Lanes hold blocks 0, 2, 1, 3, so that the unpacking below leaves words in order. */
-        const vu number = _mm256_set_epi64x(4 * g + 3, 4 * g + 1, 4 * g + 2, 4 * g);
-        const vu p = _mm256_mul_epu32(_mm256_add_epi64(vu_set64(block), number), m0);     /* round 0 */
-        c1[g] = _mm256_mul_epu32(_mm256_xor_si256(vu_shr64(p, 32), c2_mix), m1);          /* round 1 */
-        c0[g] = _mm256_xor_si256(vu_shr64(c1[g], 32), c0_mix);
-        c2[g] = _mm256_xor_si256(p, c3_mix);
+}
+FI_ALWAYS_INLINE void v_words_round(vwords *w, const vkey *key, int r, int n)
+{
+    const vu m = vu_of_halves(PHILOX_M0, PHILOX_M1);
+#pragma GCC unroll 8
+    for (int i = 0; i < n; i++) {
+        const vu p = _mm256_mul_epu32(w->x[i], m);
+        const vu odd = _mm256_blend_epi32(_mm256_setzero_si256(), w->x[i], 0xAA);
+        const vu mixed = _mm256_xor_si256(p, _mm256_xor_si256(odd, key->round[r]));
+        w->x[i] = r < PHILOX_ROUNDS - 1 ? _mm256_shuffle_epi32(mixed, 0x93) : _mm256_shuffle_epi32(mixed, 0x1B);
     }
-#pragma GCC unroll 10
-    for (int r = 2; r < PHILOX_ROUNDS; r++) {
-#pragma GCC unroll 4
-        for (int g = 0; g < PHILOX_GROUPS; g++) {
-            const vu p0 = _mm256_mul_epu32(c0[g], m0), p1 = _mm256_mul_epu32(c2[g], m1);
-            c0[g] = _mm256_xor_si256(vu_shr64(p1, 32), _mm256_xor_si256(c1[g], key->k0[r]));
-            c2[g] = _mm256_xor_si256(vu_shr64(p0, 32), r == 2 ? c3_last : _mm256_xor_si256(c3[g], key->k1[r]));
-            c1[g] = p1;
-            c3[g] = p0;
-        }
-    }
-#pragma GCC unroll 4
-    for (int g = 0; g < PHILOX_GROUPS; g++) {
-        const vu low = _mm256_blend_epi32(c0[g], _mm256_slli_epi64(c1[g], 32), 0xAA);
-        const vu high = _mm256_blend_epi32(c2[g], _mm256_slli_epi64(c3[g], 32), 0xAA);
-        out[2 * g] = _mm256_unpacklo_epi64(low, high);
-        out[2 * g + 1] = _mm256_unpackhi_epi64(low, high);
-    }
+}
+FI_ALWAYS_INLINE void v_words_end(const vwords *w, vu *out, int n)
+{
+#pragma GCC unroll 8
+    for (int i = 0; i < n; i++)
+        out[i] = w->x[i];
 }

@@ -5,14 +5,21 @@
 #include <immintrin.h>
 #include <string.h>
 
+#include "../kernels/inline.h"
 #include "../kernels/philox.h"
 
 #define FI_ISA avx512
 #define FI_LANES 16
-#define FI_VECS 8    /* vectors of words that one call of v_philox makes */
+#define FI_VECS 8    /* vectors of words that are made at once */
 #define FI_PACK 4    /* vectors that a kernel maps in step */
-#define FI_NEAR32 32 /* octaves that vf_lookup_near reaches: one permutation of two registers holds all */
+#define FI_FLIGHT 8  /* the same, while as many words are made beside */
+#define FI_BESIDE 1
+#define FI_ROUNDS_BEGUN 1
+#define FI_NEAR32 16 /* octaves that vf_lookup_near reaches: one permutation of a register */
+#define FI_MIDDLE32 32 /* one of two registers */
+#define FI_FAR32 8
 #define FI_NEAR64 16 /* half octaves that vd_lookup_near reaches */
+#define FI_MIDDLE64 32
 #define FI_TILE_ROWS 12    /* of a product's tile: as many sums as registers hold */
 #define FI_TILE_VECTORS 2 /* in a row of it */
 
@@ -26,6 +33,9 @@ typedef struct {
     philox_schedule schedule;
     uint64_t stream;
 } vkey;
+typedef struct {
+    vu products, mix, x[FI_VECS];
+} vwords;
 
 /* One operation a line, as in a table. */
 /* clang-format off */
@@ -90,7 +100,11 @@ static inline vf vf_lookup(const float row[32], vu index)
 {
     return _mm512_permutex2var_ps(_mm512_loadu_ps(row), index, _mm512_loadu_ps(row + 16));
 }
-static inline vf vf_lookup_near(const float row[32], vu index) { return vf_lookup(row, index); }
+static inline vf vf_lookup_near(const float row[32], vu index)
+{
+    return _mm512_permutexvar_ps(index, _mm512_loadu_ps(row + 16));
+}
+static inline vf vf_lookup_middle(const float row[32], vu index) { return vf_lookup(row, index); }
 static inline void vf_store(float *p, vf x) { _mm512_storeu_ps(p, x); }
 static inline void vf_store_part(float *p, vf x, int n) { _mm512_mask_storeu_ps(p, (__mmask16)((1u << n) - 1), x); }
 static inline void vf_store_f16(uint16_t *p, vf x)
@@ -139,10 +153,19 @@ static inline void vd_swap(vd *a, vd *b, int distance)
 }
 static inline int vd_any_less(vd a, vd b) { return _mm512_cmp_pd_mask(a, b, _CMP_LT_OQ) != 0; }
 static inline int vd_all_less(vd a, vd b) { return _mm512_cmp_pd_mask(a, b, _CMP_LT_OQ) == 0xFF; }
-static inline vd vd_lookup(const double *row, vu index) { return _mm512_i64gather_pd(index, row, 8); }
+static inline void vd_lookup_pair(const double *table, vu offset, vd *first, vd *second)
+{
+    *first = _mm512_i64gather_pd(offset, table, 8);
+    *second = _mm512_i64gather_pd(offset, table + 1, 8);
+}
 static inline vd vd_lookup_near(const double *last16, vu index)
 {
     return _mm512_permutex2var_pd(_mm512_loadu_pd(last16), index, _mm512_loadu_pd(last16 + 8));
+}
+static inline vd vd_lookup_middle(const double *last32, vu index)
+{
+    const __mmask8 first = _mm512_testn_epi64_mask(index, _mm512_set1_epi64(16));
+    return _mm512_mask_blend_pd(first, vd_lookup_near(last32 + 16, index), vd_lookup_near(last32, index));
 }
 static inline void vd_store(double *p, vd x) { _mm512_storeu_pd(p, x); }
 static inline void vd_store_part(double *p, vd x, int n) { _mm512_mask_storeu_pd(p, (__mmask8)((1u << n) - 1), x); }
@@ -167,45 +190,42 @@ static inline vkey v_key(uint64_t key, uint64_t stream)
     return k;
 }
 
-static inline void v_philox(uint64_t block, const vkey *key, vu out[FI_VECS])
+/* Round 0 multiplies consecutive numbers: the products are sums. */
+static inline void v_words_at(uint64_t block, const vkey *key, vwords *w)
 {
-    if (__builtin_expect(philox_carries(block, 4 * FI_VECS), 0)) {
-        uint32_t words[4];
-        for (int j = 0; j < 4 * FI_VECS; j++) {
-            philox_block(block + (uint64_t)j, key->stream, &key->schedule, words);
-            memcpy((unsigned char *)out + 16 * j, words, 16);
-        }
-        return;
-    }
-
-    /* Round 0 multiplies consecutive numbers: the products are sums. */
     const __mmask8 upper_lanes = 0xAA;
-    const vu m = _mm512_mask_set1_epi64(_mm512_set1_epi64((long long)PHILOX_M0), upper_lanes, (long long)PHILOX_M1);
     const uint64_t product0 = (uint64_t)PHILOX_M0 * (uint32_t)block;
     const uint64_t product1 = (uint64_t)PHILOX_M1 * (uint32_t)key->stream;
-    const vu base = _mm512_mask_set1_epi64(_mm512_set1_epi64((long long)product0), upper_lanes, (long long)product1);
     const vu c1_and_c3 = _mm512_mask_set1_epi64(_mm512_set1_epi64((long long)(key->stream & 0xFFFFFFFF00000000u)),
                                                 upper_lanes, (long long)(block & 0xFFFFFFFF00000000u));
-    const vu mix = _mm512_xor_si512(c1_and_c3, key->round[0]);
-    vu x[FI_VECS];
+    w->products = _mm512_mask_set1_epi64(_mm512_set1_epi64((long long)product0), upper_lanes, (long long)product1);
+    w->mix = _mm512_xor_si512(c1_and_c3, key->round[0]);
+}
+FI_ALWAYS_INLINE void v_words_begin(vwords *w, int n)
+{
+    const long long step = (long long)PHILOX_M0;
 #pragma GCC unroll 8
-    for (int j = 0; j < FI_VECS; j++) {
-        const long long first = 4 * j * (long long)PHILOX_M0, step = (long long)PHILOX_M0;
-        const vu products =
-            _mm512_add_epi64(base, _mm512_set_epi64(0, first + 3 * step, 0, first + 2 * step, 0, first + step, 0, first));
-        x[j] = _mm512_shuffle_epi32(_mm512_xor_si512(products, mix), 0x93);
+    for (int j = 0; j < n; j++) {
+        const long long first = 4 * j * step;
+        const vu numbers = _mm512_set_epi64(0, first + 3 * step, 0, first + 2 * step, 0, first + step, 0, first);
+        w->x[j] = _mm512_shuffle_epi32(_mm512_xor_si512(_mm512_add_epi64(w->products, numbers), w->mix), 0x93);
     }
-#pragma GCC unroll 10
-    for (int r = 1; r < PHILOX_ROUNDS; r++) {
-        const vu k = key->round[r];
+    w->products = _mm512_add_epi64(w->products, _mm512_mask_set1_epi64(_mm512_set1_epi64(4 * n * step), 0xAA, 0));
+}
+FI_ALWAYS_INLINE void v_words_round(vwords *w, const vkey *key, int r, int n)
+{
+    const vu m = _mm512_mask_set1_epi64(_mm512_set1_epi64((long long)PHILOX_M0), 0xAA, (long long)PHILOX_M1);
+    const vu k = key->round[r];
 #pragma GCC unroll 8
-        for (int j = 0; j < FI_VECS; j++) {
-            vu p = _mm512_mul_epu32(x[j], m);
-            p = _mm512_mask_ternarylogic_epi32(p, 0xAAAA, x[j], k, 0x96);
-            x[j] = r < PHILOX_ROUNDS - 1 ? _mm512_shuffle_epi32(p, 0x93) : _mm512_shuffle_epi32(p, 0x1B);
-        }
+    for (int j = 0; j < n; j++) {
+        vu p = _mm512_mul_epu32(w->x[j], m);
+        p = _mm512_mask_ternarylogic_epi32(p, 0xAAAA, w->x[j], k, 0x96);
+        w->x[j] = r < PHILOX_ROUNDS - 1 ? _mm512_shuffle_epi32(p, 0x93) : _mm512_shuffle_epi32(p, 0x1B);
     }
+}
+FI_ALWAYS_INLINE void v_words_end(const vwords *w, vu *out, int n)
+{
 #pragma GCC unroll 8
-    for (int j = 0; j < FI_VECS; j++)
-        out[j] = x[j];
+    for (int j = 0; j < n; j++)
+        out[j] = w->x[j];
 }

@@ -4,13 +4,19 @@
 #endif
 #include <arm_neon.h>
 
+#include "../kernels/inline.h"
 #include "../kernels/philox.h"
 
 #define FI_ISA neon
 #define FI_LANES 4
 #define FI_VECS 8     /* eight blocks of Philox in flight hide the latency of the multiply */
 #define FI_PACK 4
+#define FI_FLIGHT 4
+#define FI_BESIDE 1
+#define FI_ROUNDS_BEGUN 0
 #define FI_NEAR32 8   /* two registers: a table look-up in four takes twice as long and more */
+#define FI_MIDDLE32 16 /* four registers */
+#define FI_FAR32 4
 #define FI_NEAR64 0 /* four registers hold too few doubles to be worth it */
 #define FI_TILE_ROWS 8    /* of a product's tile: as many sums as registers hold */
 #define FI_TILE_VECTORS 3 /* in a row of it */
@@ -24,6 +30,10 @@ typedef struct {
     vu k0[PHILOX_ROUNDS], k1[PHILOX_ROUNDS];
     uint64_t stream;
 } vkey;
+typedef struct {
+    uint64_t stream;
+    vu blocks, c0[FI_VECS / 4], c1[FI_VECS / 4], c2[FI_VECS / 4], c3[FI_VECS / 4];
+} vwords;
 
 /* One operation a line, as in a table. */
 /* clang-format off */
@@ -99,6 +109,13 @@ static inline vf vf_lookup_near(const float row[32], vu index)
     const uint8x16x2_t last8 = {{vreinterpretq_u8_f32(vld1q_f32(row + 24)), vreinterpretq_u8_f32(vld1q_f32(row + 28))}};
     return vreinterpretq_f32_u8(vqtbl2q_u8(last8, vreinterpretq_u8_u32(bytes)));
 }
+static inline vf vf_lookup_middle(const float row[32], vu index)
+{
+    const vu bytes = vmlaq_u32(vu_set32(0x03020100), vu_and(index, vu_set32(15)), vu_set32(0x04040404));
+    const uint8x16x4_t last16 = {{vreinterpretq_u8_f32(vld1q_f32(row + 16)), vreinterpretq_u8_f32(vld1q_f32(row + 20)),
+                                  vreinterpretq_u8_f32(vld1q_f32(row + 24)), vreinterpretq_u8_f32(vld1q_f32(row + 28))}};
+    return vreinterpretq_f32_u8(vqtbl4q_u8(last16, vreinterpretq_u8_u32(bytes)));
+}
 static inline void vf_store(float *p, vf x) { vst1q_f32(p, x); }
 static inline void vf_store_part(float *p, vf x, int n)
 {
@@ -142,10 +159,12 @@ static inline void vd_swap(vd *a, vd *b, int distance)
 }
 static inline int vd_any_less(vd a, vd b) { return vmaxvq_u32(vu_of64(vcltq_f64(a, b))) != 0; }
 static inline int vd_all_less(vd a, vd b) { return vminvq_u32(vu_of64(vcltq_f64(a, b))) != 0; }
-static inline vd vd_lookup(const double *row, vu index)
+static inline void vd_lookup_pair(const double *table, vu offset, vd *first, vd *second)
 {
-    const uint64x2_t i = vu_as64(index);
-    return vcombine_f64(vld1_f64(row + vgetq_lane_u64(i, 0)), vld1_f64(row + vgetq_lane_u64(i, 1)));
+    const vd a = vld1q_f64(table + vgetq_lane_u64(vu_as64(offset), 0));
+    const vd b = vld1q_f64(table + vgetq_lane_u64(vu_as64(offset), 1));
+    *first = vtrn1q_f64(a, b);
+    *second = vtrn2q_f64(a, b);
 }
 static inline void vd_store(double *p, vd x) { vst1q_f64(p, x); }
 static inline void vd_store_part(double *p, vd x, int n)
@@ -178,38 +197,44 @@ static inline vkey v_key(uint64_t key, uint64_t stream)
     return k;
 }
 
-static inline void v_philox(uint64_t block, const vkey *key, vu out[FI_VECS])
+static inline void v_words_at(uint64_t block, const vkey *key, vwords *w)
 {
-    const vu m0 = vu_set32(PHILOX_M0), m1 = vu_set32(PHILOX_M1);
-    const uint64x2_t two = vdupq_n_u64(2);
-    uint64x2_t blocks = vcombine_u64(vcreate_u64(block), vcreate_u64(block + 1));
-    vu c0[2], c1[2], c2[2], c3[2];
+    w->stream = key->stream;
+    w->blocks = vu_of64(vcombine_u64(vcreate_u64(block), vcreate_u64(block + 1)));
+}
+FI_ALWAYS_INLINE void v_words_begin(vwords *w, int n)
+{
+    const vu two = vu_set64(2);
 #pragma GCC unroll 2
-    for (int g = 0; g < 2; g++) {
-        const uint64x2_t next = vaddq_u64(blocks, two);
-        c0[g] = vu_low_words(blocks, next);
-        c1[g] = vu_high_words(blocks, next);
-        c2[g] = vu_set32((uint32_t)key->stream);
-        c3[g] = vu_set32((uint32_t)(key->stream >> 32));
-        blocks = vaddq_u64(next, two);
+    for (int g = 0; g < n / 4; g++) {
+        const vu next = vu_add64(w->blocks, two);
+        w->c0[g] = vu_low_words(vu_as64(w->blocks), vu_as64(next));
+        w->c1[g] = vu_high_words(vu_as64(w->blocks), vu_as64(next));
+        w->c2[g] = vu_set32((uint32_t)w->stream);
+        w->c3[g] = vu_set32((uint32_t)(w->stream >> 32));
+        w->blocks = vu_add64(next, two);
     }
-#pragma GCC unroll 10
-    for (int r = 0; r < PHILOX_ROUNDS; r++) {
-        const vu k0 = key->k0[r], k1 = key->k1[r];
+}
+FI_ALWAYS_INLINE void v_words_round(vwords *w, const vkey *key, int r, int n)
+{
+    const vu m0 = vu_set32(PHILOX_M0), m1 = vu_set32(PHILOX_M1), k0 = key->k0[r], k1 = key->k1[r];
 #pragma GCC unroll 2
-        for (int g = 0; g < 2; g++) {
-            const uint64x2_t p0 = vmull_u32(vget_low_u32(c0[g]), vget_low_u32(m0)), q0 = vmull_high_u32(c0[g], m0);
-            const uint64x2_t p1 = vmull_u32(vget_low_u32(c2[g]), vget_low_u32(m1)), q1 = vmull_high_u32(c2[g], m1);
-            c0[g] = veorq_u32(vu_high_words(p1, q1), veorq_u32(c1[g], k0));
-            c2[g] = veorq_u32(vu_high_words(p0, q0), veorq_u32(c3[g], k1));
-            c1[g] = vu_low_words(p1, q1);
-            c3[g] = vu_low_words(p0, q0);
-        }
+    for (int g = 0; g < n / 4; g++) {
+        const vu c0 = w->c0[g], c2 = w->c2[g];
+        const uint64x2_t p0 = vmull_u32(vget_low_u32(c0), vget_low_u32(m0)), q0 = vmull_high_u32(c0, m0);
+        const uint64x2_t p1 = vmull_u32(vget_low_u32(c2), vget_low_u32(m1)), q1 = vmull_high_u32(c2, m1);
+        w->c0[g] = veorq_u32(vu_high_words(p1, q1), veorq_u32(w->c1[g], k0));
+        w->c2[g] = veorq_u32(vu_high_words(p0, q0), veorq_u32(w->c3[g], k1));
+        w->c1[g] = vu_low_words(p1, q1);
+        w->c3[g] = vu_low_words(p0, q0);
     }
+}
+FI_ALWAYS_INLINE void v_words_end(const vwords *w, vu *out, int n)
+{
 #pragma GCC unroll 2
-    for (int g = 0; g < 2; g++) { /* transposed: the words of one block after the other */
-        const vu a = vzip1q_u32(c0[g], c1[g]), b = vzip1q_u32(c2[g], c3[g]);
-        const vu c = vzip2q_u32(c0[g], c1[g]), d = vzip2q_u32(c2[g], c3[g]);
+    for (int g = 0; g < n / 4; g++) { /* transposed: the words of one block after the other */
+        const vu a = vzip1q_u32(w->c0[g], w->c1[g]), b = vzip1q_u32(w->c2[g], w->c3[g]);
+        const vu c = vzip2q_u32(w->c0[g], w->c1[g]), d = vzip2q_u32(w->c2[g], w->c3[g]);
         out[4 * g] = vu_low_pairs(a, b);
         out[4 * g + 1] = vu_high_pairs(a, b);
         out[4 * g + 2] = vu_low_pairs(c, d);

@@ -5,6 +5,7 @@
  */
 #include <string.h>
 
+#include "../kernels/inline.h"
 #include "../kernels/philox.h"
 #include "fma.h"
 
@@ -12,7 +13,12 @@
 #define FI_LANES 4
 #define FI_VECS 4
 #define FI_PACK 1
+#define FI_FLIGHT 1
+#define FI_BESIDE 1
+#define FI_ROUNDS_BEGUN 0
 #define FI_NEAR32 32 /* every look-up is an array access: all octaves are near */
+#define FI_MIDDLE32 32
+#define FI_FAR32 1
 #define FI_NEAR64 0
 #define FI_TILE_ROWS 4    /* of a product's tile: as many sums as registers hold */
 #define FI_TILE_VECTORS 1 /* in a row of it */
@@ -32,6 +38,10 @@ typedef struct {
     philox_schedule schedule;
     uint64_t stream;
 } vkey;
+typedef struct {
+    uint64_t block, stream;
+    vu x[FI_VECS];
+} vwords;
 
 #define EACH32 for (int i = 0; i < 4; i++)
 #define EACH64 for (int i = 0; i < 2; i++)
@@ -113,6 +123,7 @@ static inline int vf_any_less(vf a, vf b) { int any = 0; EACH32 any |= a.f[i] < 
 static inline int vf_all_less(vf a, vf b) { int all = 1; EACH32 all &= a.f[i] < b.f[i]; return all; }
 static inline vf vf_lookup(const float row[32], vu index) { vf r; EACH32 r.f[i] = row[index.w[i] & 31]; return r; }
 static inline vf vf_lookup_near(const float row[32], vu index) { return vf_lookup(row, index); }
+static inline vf vf_lookup_middle(const float row[32], vu index) { return vf_lookup(row, index); }
 static inline void vf_store(float *p, vf x) { memcpy(p, &x, sizeof x); }
 static inline void vf_store_part(float *p, vf x, int n)
 {
@@ -183,7 +194,11 @@ static inline void vd_swap(vd *a, vd *b, int distance)
 }
 static inline int vd_any_less(vd a, vd b) { int any = 0; EACH64 any |= a.d[i] < b.d[i]; return any; }
 static inline int vd_all_less(vd a, vd b) { int all = 1; EACH64 all &= a.d[i] < b.d[i]; return all; }
-static inline vd vd_lookup(const double *row, vu index) { vd r; EACH64 r.d[i] = row[vu_lane64(index, i)]; return r; }
+static inline void vd_lookup_pair(const double *table, vu offset, vd *first, vd *second)
+{
+    EACH64 first->d[i] = table[vu_lane64(offset, i)];
+    EACH64 second->d[i] = table[vu_lane64(offset, i) + 1];
+}
 static inline void vd_store(double *p, vd x) { memcpy(p, &x, sizeof x); }
 static inline void vd_store_part(double *p, vd x, int n)
 {
@@ -206,10 +221,25 @@ static inline vkey v_key(uint64_t key, uint64_t stream)
     return k;
 }
 
-static inline void v_philox(uint64_t block, const vkey *key, vu out[FI_VECS])
+static inline void v_words_at(uint64_t block, const vkey *key, vwords *w)
 {
-    for (int j = 0; j < FI_VECS; j++)
-        philox_block(block + (uint64_t)j, key->stream, &key->schedule, out[j].w);
+    w->block = block;
+    w->stream = key->stream;
+}
+FI_ALWAYS_INLINE void v_words_begin(vwords *w, int n)
+{
+    for (int i = 0; i < n; i++)
+        philox_counter(w->block++, w->stream, w->x[i].w);
+}
+FI_ALWAYS_INLINE void v_words_round(vwords *w, const vkey *key, int r, int n)
+{
+    for (int i = 0; i < n; i++)
+        philox_round(w->x[i].w, &key->schedule, r);
+}
+FI_ALWAYS_INLINE void v_words_end(const vwords *w, vu *out, int n)
+{
+    for (int i = 0; i < n; i++)
+        out[i] = w->x[i];
 }
 
 #undef EACH32

@@ -6,6 +6,7 @@
 #include <nmmintrin.h>
 #include <string.h>
 
+#include "../kernels/inline.h"
 #include "../kernels/philox.h"
 #include "fma.h"
 
@@ -13,7 +14,12 @@
 #define FI_LANES 4
 #define FI_VECS 8
 #define FI_PACK 2
+#define FI_FLIGHT 2
+#define FI_BESIDE 0 /* twice the code, and its emulated fma is most of the time anyway */
+#define FI_ROUNDS_BEGUN 2
 #define FI_NEAR32 32 /* every look-up is four loads: all octaves are near */
+#define FI_MIDDLE32 32
+#define FI_FAR32 2
 #define FI_NEAR64 0
 #define FI_TILE_ROWS 4    /* of a product's tile */
 #define FI_TILE_VECTORS 2 /* in a row of it */
@@ -28,6 +34,10 @@ typedef struct {
     philox_schedule schedule;
     uint64_t stream;
 } vkey;
+typedef struct {
+    vu number, c0_mix, c2_mix, c3_mix, c3_last;
+    vu c0[FI_VECS / 2], c1[FI_VECS / 2], c2[FI_VECS / 2], c3[FI_VECS / 2];
+} vwords;
 
 /* One operation a line, as in a table. */
 /* clang-format off */
@@ -79,9 +89,11 @@ static inline void vd_swap(vd *a, vd *b, int distance)
 }
 static inline int vd_any_less(vd a, vd b) { return _mm_movemask_pd(_mm_cmplt_pd(a, b)) != 0; }
 static inline int vd_all_less(vd a, vd b) { return _mm_movemask_pd(_mm_cmplt_pd(a, b)) == 3; }
-static inline vd vd_lookup(const double *row, vu index)
+static inline void vd_lookup_pair(const double *table, vu offset, vd *first, vd *second)
 {
-    return _mm_loadh_pd(_mm_load_sd(row + _mm_cvtsi128_si64(index)), row + _mm_extract_epi64(index, 1));
+    const vd a = vd_load(table + _mm_cvtsi128_si64(offset)), b = vd_load(table + _mm_extract_epi64(offset, 1));
+    *first = _mm_unpacklo_pd(a, b);
+    *second = _mm_unpackhi_pd(a, b);
 }
 static inline void vd_store(double *p, vd x) { _mm_storeu_pd(p, x); }
 static inline void vd_store_part(double *p, vd x, int n)
@@ -237,6 +249,7 @@ static inline vf vf_lookup(const float row[32], vu index)
     return _mm_movelh_ps(a, b);
 }
 static inline vf vf_lookup_near(const float row[32], vu index) { return vf_lookup(row, index); }
+static inline vf vf_lookup_middle(const float row[32], vu index) { return vf_lookup(row, index); }
 static inline void vf_store(float *p, vf x) { _mm_storeu_ps(p, x); }
 static inline void vf_store_part(float *p, vf x, int n)
 {
@@ -265,10 +278,7 @@ static inline void vf_store_bf16(uint16_t *p, vf x)
 }
 
 /* Philox with one word of two blocks in each register, in the low halves of 64-bit lanes. The high halves hold
- * garbage, which neither the multiply nor the final blend looks at. Four such groups run in step, because each alone
- * waits for its multiplications. */
-#define PHILOX_GROUPS (FI_VECS / 2)
-
+ * garbage, which neither the multiply nor the final blend looks at. */
 static inline vkey v_key(uint64_t key, uint64_t stream)
 {
     vkey k;
@@ -281,51 +291,49 @@ static inline vkey v_key(uint64_t key, uint64_t stream)
     return k;
 }
 
-static inline void v_philox(uint64_t block, const vkey *key, vu out[FI_VECS])
+/* In the first two rounds half of the words are the same in all blocks: those are scalars here. */
+static inline void v_words_at(uint64_t block, const vkey *key, vwords *w)
 {
-    if (__builtin_expect(philox_carries(block, FI_VECS), 0)) {
-        uint32_t words[4];
-        for (int j = 0; j < FI_VECS; j++) {
-            philox_block(block + (uint64_t)j, key->stream, &key->schedule, words);
-            out[j] = vu_load(words);
-        }
-        return;
-    }
-
-    /* In the first two rounds half of the words are the same in all blocks: those are scalars here. */
     const philox_schedule *k = &key->schedule;
     const uint32_t upper = (uint32_t)(block >> 32);
     const uint64_t a = (uint64_t)PHILOX_M1 * (uint32_t)key->stream; /* round 0: c2's product */
     const uint64_t b = (uint64_t)PHILOX_M0 * ((uint32_t)(a >> 32) ^ upper ^ k->k0[0]); /* round 1: c0's */
-    const vu c2_mix = vu_set64((key->stream >> 32) ^ k->k1[0]);
-    const vu c0_mix = vu_set64((uint32_t)a ^ k->k0[1]);
-    const vu c3_mix = vu_set64((b >> 32) ^ k->k1[1]);
-    const vu c3_last = vu_set64((uint32_t)b ^ k->k1[2]);
+    w->c2_mix = vu_set64((key->stream >> 32) ^ k->k1[0]);
+    w->c0_mix = vu_set64((uint32_t)a ^ k->k0[1]);
+    w->c3_mix = vu_set64((b >> 32) ^ k->k1[1]);
+    w->c3_last = vu_set64((uint32_t)b ^ k->k1[2]);
+    w->number = vu_add64(vu_set64(block), _mm_set_epi64x(1, 0));
+}
+FI_ALWAYS_INLINE void v_words_begin(vwords *w, int n)
+{
+#pragma GCC unroll 4
+    for (int g = 0; g < n / 2; g++) {
+        const vu p = _mm_mul_epu32(w->number, vu_set64(PHILOX_M0));                                     /* round 0 */
+        w->c1[g] = _mm_mul_epu32(_mm_xor_si128(vu_shr64(p, 32), w->c2_mix), vu_set64(PHILOX_M1)); /* round 1 */
+        w->c0[g] = _mm_xor_si128(vu_shr64(w->c1[g], 32), w->c0_mix);
+        w->c2[g] = _mm_xor_si128(p, w->c3_mix);
+        w->number = vu_add64(w->number, vu_set64(2));
+    }
+}
+FI_ALWAYS_INLINE void v_words_round(vwords *w, const vkey *key, int r, int n)
+{
     const vu m0 = vu_set64(PHILOX_M0), m1 = vu_set64(PHILOX_M1);
-    vu c0[PHILOX_GROUPS], c1[PHILOX_GROUPS], c2[PHILOX_GROUPS], c3[PHILOX_GROUPS];
 #pragma GCC unroll 4
-    for (int g = 0; g < PHILOX_GROUPS; g++) {
-        const vu number = _mm_set_epi64x(2 * g + 1, 2 * g);
-        const vu p = _mm_mul_epu32(vu_add64(vu_set64(block), number), m0);     /* round 0 */
-        c1[g] = _mm_mul_epu32(_mm_xor_si128(vu_shr64(p, 32), c2_mix), m1);     /* round 1 */
-        c0[g] = _mm_xor_si128(vu_shr64(c1[g], 32), c0_mix);
-        c2[g] = _mm_xor_si128(p, c3_mix);
+    for (int g = 0; g < n / 2; g++) {
+        const vu p0 = _mm_mul_epu32(w->c0[g], m0), p1 = _mm_mul_epu32(w->c2[g], m1);
+        const vu c3 = r == FI_ROUNDS_BEGUN ? w->c3_last : _mm_xor_si128(w->c3[g], key->k1[r]);
+        w->c0[g] = _mm_xor_si128(vu_shr64(p1, 32), _mm_xor_si128(w->c1[g], key->k0[r]));
+        w->c2[g] = _mm_xor_si128(vu_shr64(p0, 32), c3);
+        w->c1[g] = p1;
+        w->c3[g] = p0;
     }
-#pragma GCC unroll 10
-    for (int r = 2; r < PHILOX_ROUNDS; r++) {
+}
+FI_ALWAYS_INLINE void v_words_end(const vwords *w, vu *out, int n)
+{
 #pragma GCC unroll 4
-        for (int g = 0; g < PHILOX_GROUPS; g++) {
-            const vu p0 = _mm_mul_epu32(c0[g], m0), p1 = _mm_mul_epu32(c2[g], m1);
-            c0[g] = _mm_xor_si128(vu_shr64(p1, 32), _mm_xor_si128(c1[g], key->k0[r]));
-            c2[g] = _mm_xor_si128(vu_shr64(p0, 32), r == 2 ? c3_last : _mm_xor_si128(c3[g], key->k1[r]));
-            c1[g] = p1;
-            c3[g] = p0;
-        }
-    }
-#pragma GCC unroll 4
-    for (int g = 0; g < PHILOX_GROUPS; g++) {
-        const vu low = _mm_blend_epi16(c0[g], vu_shl64(c1[g], 32), 0xCC);
-        const vu high = _mm_blend_epi16(c2[g], vu_shl64(c3[g], 32), 0xCC);
+    for (int g = 0; g < n / 2; g++) {
+        const vu low = _mm_blend_epi16(w->c0[g], vu_shl64(w->c1[g], 32), 0xCC);
+        const vu high = _mm_blend_epi16(w->c2[g], vu_shl64(w->c3[g], 32), 0xCC);
         out[2 * g] = _mm_unpacklo_epi64(low, high);
         out[2 * g + 1] = _mm_unpackhi_epi64(low, high);
     }

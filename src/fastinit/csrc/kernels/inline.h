@@ -1,0 +1,13 @@
+/* What the compiler shall do where the speed depends on it. */
+#ifndef FASTINIT_INLINE_H
+#define FASTINIT_INLINE_H
+
+#if defined(__GNUC__)
+#define FI_ALWAYS_INLINE static inline __attribute__((always_inline))
+#define FI_OPAQUE(pointer) __asm__("" : "+r"(pointer)) /* the compiler shall not derive it from others */
+#else
+#define FI_ALWAYS_INLINE static inline
+#define FI_OPAQUE(pointer) (void)0
+#endif
+
+#endif
