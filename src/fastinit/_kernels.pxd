@@ -176,6 +176,8 @@ cdef extern from "fastinit.h" nogil:
     void fi_pack(fi_dtype dtype, const void *weight, int64_t row, int64_t column, int64_t depth, int64_t columns,
                  void *strips) noexcept
     void fi_unpack(fi_dtype dtype, const void *strips, int64_t depth, int64_t columns, void *weight) noexcept
+    bint fi_is_packed(fi_dtype dtype, const void *weight, int64_t row, int64_t column, int64_t depth, int64_t columns,
+                      const void *strips) noexcept
 
     float fi_multiply_adds(int64_t count) noexcept nogil
     void fi_fma(fi_dtype dtype, int negated, const void *a, const void *b, const void *c, void *out,

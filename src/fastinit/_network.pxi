@@ -59,12 +59,16 @@ cdef class Network:
         PyMem_RawFree(self.layers)
 
     def set(self, int index, weight, bias):
-        """Copy new values, of the old shapes, into a layer; None leaves the old ones."""
+        """Copy new values, of the old shapes, into a layer, unless it has them; None leaves the old ones.
+
+        A weight that all networks share may have any strides.
+        """
         cdef fi_layer *layer = &self.layers[index]
         cdef fi_dtype dtype = self.dtype
         cdef opened w
-        cdef int64_t n, items, itemsize = <int64_t>fi_itemsize(self.dtype)
+        cdef int64_t n, items, row, column, matrix, itemsize = <int64_t>fi_itemsize(self.dtype)
         cdef int64_t packed = fi_packed_size(layer.depth, layer.columns)
+        cdef bint held
         cdef Memory memory
         self.check_strip()
         if weight is not None:
@@ -72,16 +76,25 @@ cdef class Network:
                 raise TypeError("a weight must be an array of the network's dtype")
             try:
                 items = self.items if len(self.shapes[index][0]) > 2 else 1
-                if (not fi_contiguous(&w.array) or not fi_aligned(&w.array)
-                        or w.size != items * layer.depth * layer.columns * itemsize):
-                    raise ValueError("a weight must be C-contiguous, aligned and of the layer's shape")
+                matrix = layer.depth * layer.columns * itemsize
+                row, column = layer.columns, 1
+                if w.array.ndim == 2 and w.array.shape[0] == layer.depth:
+                    row, column = w.array.strides[0] // itemsize, w.array.strides[1] // itemsize
+                elif not fi_contiguous(&w.array):
+                    raise ValueError("a population's weight must be C-contiguous")
+                if not fi_aligned(&w.array) or w.size != items * matrix:
+                    raise ValueError("a weight must be aligned and of the layer's shape")
                 memory = self.memories[2 * index]
+                held = memory is not None
                 if memory is None:
                     memory = self.memories[2 * index] = Memory((items * packed + FI_PACKED_SLACK) * itemsize)
                     layer.strips = memory.aligned
                 for n in range(items):
-                    fi_pack(self.dtype, <char *>w.memory + n * layer.depth * layer.columns * itemsize,
-                            layer.columns, 1, layer.depth, layer.columns,
+                    held = held and fi_is_packed(self.dtype, <char *>w.memory + n * matrix, row, column, layer.depth,
+                                                 layer.columns, <char *>memory.aligned + n * packed * itemsize)
+                # All or none: what pads a packed matrix reaches into the next.
+                for n in range(0 if held else items):
+                    fi_pack(self.dtype, <char *>w.memory + n * matrix, row, column, layer.depth, layer.columns,
                             <char *>memory.aligned + n * packed * itemsize)
             finally:
                 close_array(&w)

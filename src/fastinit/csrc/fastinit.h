@@ -382,10 +382,12 @@ int64_t fi_packed_size(int64_t depth, int64_t columns);
 /* Columns of a strip, which the instruction set in use determines. */
 int fi_strip(fi_dtype dtype);
 
-/* Packing; unpacking gives the same bits back. */
+/* Packing; unpacking gives the same bits back, and strips can be asked whether they hold a matrix's bits already. */
 void fi_pack(fi_dtype dtype, const void *weight, int64_t row, int64_t column, int64_t depth, int64_t columns,
              void *strips);
 void fi_unpack(fi_dtype dtype, const void *strips, int64_t depth, int64_t columns, void *weight);
+int fi_is_packed(fi_dtype dtype, const void *weight, int64_t row, int64_t column, int64_t depth, int64_t columns,
+                 const void *strips);
 
 /* Bytes per element. */
 size_t fi_itemsize(fi_dtype dtype);

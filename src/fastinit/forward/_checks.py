@@ -272,24 +272,28 @@ def check_layers(layers: Any) -> list[tuple[Any, Any, Any]]:
     return result
 
 
-def check_mlp(arrays: Sequence[tuple[Any, Any]], gated: Sequence[bool]) -> tuple[DType, tuple[int, ...]]:
+def check_mlp(
+    arrays: Sequence[tuple[Any, Any]], gated: Sequence[bool], transpose_weight: bool = False
+) -> tuple[DType, tuple[int, ...]]:
     """The dtype of a network, and the leading axes of its population; gated layers have half as many outputs."""
     dtype = check_real_array("weight", arrays[0][0])
+    layout = "(..., out, in)" if transpose_weight else "(..., in, out)"
+    inputs, outputs = (-1, -2) if transpose_weight else (-2, -1)
     leading: tuple[int, ...] = ()
     width = None
     for i, (weight, bias) in enumerate(arrays):
         name = f"layers[{i}]"
         _check_like(f"{name}: weight", weight, dtype, "the first weight")
         if weight.ndim < 2:
-            raise ValueError(f"`{name}: weight` must have at least two axes, (..., in, out). Received: {weight.shape}")
+            raise ValueError(f"`{name}: weight` must have at least two axes, {layout}. Received: {weight.shape}")
         if weight.ndim > 32:
             raise ValueError(f"`{name}: weight` must have at most 32 axes. Received: {weight.ndim}")
-        if width is not None and weight.shape[-2] != width:
+        if width is not None and weight.shape[inputs] != width:
             raise ValueError(
                 f"`{name}: weight` must have as many inputs as the layer before has outputs. "
                 f"Received: shapes {arrays[i - 1][0].shape} and {weight.shape}"
             )
-        width = weight.shape[-1]
+        width = weight.shape[outputs]
         if bias is not None:
             _check_like(f"{name}: bias", bias, dtype, "the first weight")
             if bias.shape not in ((width,), (*weight.shape[:-2], width)):
@@ -323,11 +327,46 @@ def check_network_input(x: Any, dtype: DType, inputs: int, outputs: int, leading
     except ValueError:
         fits = False
     if not fits:
+        hint = "each() takes one row for each network. " if x.shape == (*leading, inputs) else ""
         raise ValueError(
             f"`x` must be ({inputs},), (batch, {inputs}) or have the population's leading axes {leading} before these. "
-            f"Received: {x.shape}"
+            f"{hint}Received: {x.shape}"
         )
     return (*leading, *x.shape[-2:-1], outputs)
+
+
+def check_rows_for_each(x: Any, dtype: DType, shape: tuple[int, ...]) -> None:
+    _check_like("x", x, dtype, "the network")
+    if x.shape != shape:
+        raise ValueError(f"`x` must be {shape}, a row for each network. Received: {x.shape}")
+
+
+def check_same_layers(layers: Sequence[tuple[Any, Any, Any]], count: int) -> None:
+    if len(layers) != count:
+        raise ValueError(f"`layers` must be as many as the network has, {count}. Received: {len(layers)}")
+
+
+def check_same_activation(index: int, same: bool, new: Any, old: Any) -> None:
+    if not same:
+        raise ValueError(
+            f"`layers[{index}]: activation` must be the network's, {brief(old)}; make a new one. Received: {brief(new)}"
+        )
+
+
+def check_network_dtype(dtype: Any) -> DType:
+    found = check_dtype(dtype)
+    if found.code not in (_kernels.FLOAT32, _kernels.FLOAT64):
+        raise TypeError(f"`dtype` must be float32 or float64. Received: {brief(dtype)}")
+    return found
+
+
+def check_rounded(index: int, name: str, array: np.ndarray, rounded: np.ndarray) -> None:
+    """What was finite still is."""
+    if not np.isfinite(rounded).all() and (np.isinf(rounded) & np.isfinite(array)).any():
+        raise ValueError(
+            f"every finite value must be finite in {rounded.dtype}. "
+            f"Received: {np.abs(array[np.isfinite(array)]).max():.6g} in layers[{index}]: {name}"
+        )
 
 
 def check_update(name: str, new: Any, dtype: DType, shape: tuple[int, ...] | None) -> None:
