@@ -13,7 +13,7 @@ without randomness     `zeros`, `ones`, `constant`
 many tensors           `initialize`, `Key` for their seeds, `Rules` for which initializer goes with which name
 helpers                `get` finds an initializer by its name, `fans` counts a weight's inputs and outputs
 for one architecture   `schemes`: `gpt2_residual`, `t5`, `siren`, `mup`, `fixup`, ...
-the forward pass       `dense`, `activate`, `MLP`
+the forward pass       `dense`, `activate`, `MLP`; `convert` makes them of models trained elsewhere
 evolution strategies   `perturb` draws a population, `recombine` sums up its noise
 signals                `propagate` and `gain` look at them, `lsuv` makes them healthy
 this installation      `info`, `isa`, `available_isas`
@@ -23,6 +23,9 @@ this installation      `info`, `isa`, `available_isas`
 """
 
 from . import runtime, schemes  # noqa: F401  runtime comes first: it says so if nothing is compiled
+
+# isort: split
+from . import convert
 from .evolution import perturb, recombine
 from .forward import MLP, activate, dense
 from .initializers import (
@@ -65,6 +68,7 @@ __all__ = [
     "activate",
     "available_isas",
     "constant",
+    "convert",
     "delta_orthogonal",
     "dense",
     "dirac",

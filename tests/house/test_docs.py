@@ -12,7 +12,8 @@ import fastinit
 from fastinit.initializers._engine import registry
 
 PACKAGE = Path(fastinit.__file__).parent
-ADAPTERS = ("dask", "torch", "keras", "jax")  # their examples run where their framework is: tests/adapters
+# Their examples run where their framework is: tests/adapters.
+ADAPTERS = ("convert", "dask", "jax", "keras", "torch")
 
 
 def modules_with_examples() -> list[str]:

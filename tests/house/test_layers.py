@@ -48,7 +48,9 @@ def test_nothing_below_looks_at_the_face() -> None:
                 assert names - modules <= {"_kernels", "__version__"}, path
 
 
-WINGS = ("initializers", "forward", "propagation", "evolution", "cli", "checkpoint", "dask", "jax", "keras", "torch")
+WINGS = (
+    "initializers", "forward", "convert", "propagation", "evolution", "cli", "checkpoint", "dask", "jax", "keras", "torch",
+)  # fmt: skip
 
 
 @pytest.mark.parametrize("wing", WINGS)
