@@ -49,8 +49,18 @@ def test_nothing_below_looks_at_the_face() -> None:
 
 
 WINGS = (
-    "initializers", "forward", "convert", "propagation", "evolution", "cli", "checkpoint", "dask", "jax", "keras", "torch",
-)  # fmt: skip
+    "initializers",
+    "forward",
+    "convert",
+    "propagation",
+    "evolution",
+    "cli",
+    "checkpoint",
+    "dask",
+    "jax",
+    "keras",
+    "torch",
+)
 
 
 @pytest.mark.parametrize("wing", WINGS)
