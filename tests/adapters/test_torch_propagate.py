@@ -34,6 +34,11 @@ ACTIVATIONS: dict[Any, Any] = {
     "hard_sigmoid": nn.Hardsigmoid(),
     "hard_silu": nn.Hardswish(),
     "relu6": nn.ReLU6(),
+    ("celu", 0.5): nn.CELU(0.5),
+    "log_sigmoid": nn.LogSigmoid(),
+    ("hard_shrink", 0.2): nn.Hardshrink(0.2),
+    "soft_shrink": nn.Softshrink(),
+    "tanh_shrink": nn.Tanhshrink(),
 }
 
 

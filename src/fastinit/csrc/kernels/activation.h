@@ -515,10 +515,16 @@ static void REAL(activate_prelu)(const fi_function *function, const void *from, 
 /* The largest element; anything where one is a NaN. +0 if it is a zero, so that its sign depends on no order. */
 static inline real REAL(row_max)(const real *x, size_t count)
 {
-    vr most = VR(set)(-__builtin_inff());
+    vr most = VR(set)(-__builtin_inff()), others[3] = {most, most, most}; /* four at a time: each waits for its last */
     size_t i = 0;
+    for (; i + 4 * REAL_LANES <= count; i += 4 * REAL_LANES) {
+        most = VR(max)(most, VR(load)(x + i));
+        for (int j = 0; j < 3; j++)
+            others[j] = VR(max)(others[j], VR(load)(x + i + (size_t)(j + 1) * REAL_LANES));
+    }
     for (; i + REAL_LANES <= count; i += REAL_LANES)
         most = VR(max)(most, VR(load)(x + i));
+    most = VR(max)(VR(max)(most, others[0]), VR(max)(others[1], others[2]));
     real lanes[REAL_LANES], m;
     VR(store)(lanes, most);
     m = lanes[0];
@@ -540,6 +546,14 @@ static inline REAL(pair) REAL(below_max)(vr x, vr max)
     y.more = VR(select)(VR(lt)(lowest, d), less, REAL(zero)()); /* no inf - inf */
     return y;
 }
+
+/* (x - max) - (high + more), a pass of log_softmax */
+static inline vr REAL(lower)(vr x, vr max, vr high, vr more)
+{
+    const REAL(pair) d = REAL(below_max)(x, max);
+    return VR(sub)(VR(sub)(d.high, high), VR(add)(d.more, more));
+}
+RUN(lower, REAL(lower)(x, c, c1, c2))
 
 /* Lane l of sixteen, in float64 and from +0, adds elements l, l + 16, ...; then lanes l + 8, l + 4, l + 2
  * and l + 1 are added to lane l. The lanes of float64 elements carry their rounding errors along. */
@@ -637,23 +651,9 @@ static void REAL(activate_log_softmax)(const fi_function *function, const void *
         first++;
     const double log_sum = log1p_row(REAL(row_sum)(x, count, max, NULL, first));
     const real high = (real)log_sum, more = (real)(log_sum - (double)high);
-    for (size_t i = 0; i < count; i += REAL_LANES) {
-        const size_t n = count - i;
-        if (i % BETWEEN_STOPS == 0 && i > 0 && fi_stop_asked())
-            break;
-        real buffer[REAL_LANES];
-        const real *in = x + i;
-        real *target = out + i;
-        if (n < REAL_LANES) {
-            memset(buffer, 0, sizeof buffer);
-            memcpy(buffer, in, n * sizeof *in);
-            in = target = buffer;
-        }
-        const REAL(pair) d = REAL(below_max)(VR(load)(in), VR(set)(max));
-        VR(store)(target, VR(sub)(VR(sub)(d.high, VR(set)(high)), VR(add)(d.more, VR(set)(more))));
-        if (n < REAL_LANES)
-            memcpy(out + i, buffer, n * sizeof *out);
-    }
+    const fi_function shift = {.parameter = {(double)max, (double)high, (double)more}};
+    for (size_t i = 0; i < count && (i == 0 || !fi_stop_asked()); i += BETWEEN_STOPS)
+        REAL(activate_lower)(&shift, x + i, out + i, count - i < BETWEEN_STOPS ? count - i : BETWEEN_STOPS);
 }
 
 /* All values NaN, as softmax's of a row that has a NaN or +inf, or -inf alone. */
