@@ -1,4 +1,4 @@
-"""docs/activations.md is read as a program, and gives the known answers: its blocks need no reading between the lines."""
+"""docs/activations.md is run as a program, and gives the known answers: nothing stands between its lines."""
 
 from __future__ import annotations
 
