@@ -431,6 +431,35 @@ static void check_memory(void)
         }
 }
 
+/* A square out of the midst of a matrix, rows near and far apart, upwards too: and nothing but the square is read. */
+static void check_across(void)
+{
+    static const ptrdiff_t distances[] = {FI_LANES, FI_LANES + 1, 37, -19, 0};
+    for (size_t d = 0; d < sizeof distances / sizeof *distances; d++)
+        for (ptrdiff_t offset = 0; offset < 3; offset++) {
+            enum { SIZE = 37 * (FI_LANES + 1) };
+            const ptrdiff_t row = distances[d], first = offset + (row < 0 ? 19 * FI_LANES : 0);
+            float near[SIZE], across[FI_LANES][FI_LANES];
+            double far[SIZE], wide[DOUBLES][DOUBLES];
+            for (int i = 0; i < SIZE; i++)
+                far[i] = near[i] = (float)i;
+            vf x[FI_LANES];
+            vd y[DOUBLES];
+            vf_load_across(near + first, row, x);
+            vd_load_across(far + first, row, y);
+            for (int k = 0; k < FI_LANES; k++)
+                vf_store(across[k], x[k]);
+            for (int k = 0; k < DOUBLES; k++)
+                vd_store(wide[k], y[k]);
+            for (int k = 0; k < FI_LANES; k++)
+                for (int i = 0; i < FI_LANES; i++)
+                    same32("vf_load_across", (float)row, (float)k, (float)i, across[k][i], near[first + i * row + k]);
+            for (int k = 0; k < DOUBLES; k++)
+                for (int i = 0; i < DOUBLES; i++)
+                    same64("vd_load_across", (double)row, k, i, wide[k][i], far[first + i * row + k]);
+        }
+}
+
 static void check_lookups(void)
 {
     float row[32];
@@ -539,6 +568,7 @@ int main(void)
     check_conversions();
     check_swaps();
     check_memory();
+    check_across();
     check_lookups();
     check_philox();
     printf("%ld\n", checks);

@@ -3,6 +3,7 @@
 #error "compile this file with the AVX2 flags of setup.py"
 #endif
 #include <immintrin.h>
+#include <stddef.h>
 #include <string.h>
 
 #include "../kernels/inline.h"
@@ -19,6 +20,7 @@
 #define FI_MIDDLE32 16
 #define FI_FAR32 2
 #define FI_NEAR64 0 /* no permutation of doubles is wide enough to be faster than loads */
+#define FI_FMA 1
 #define FI_TILE_ROWS 6    /* of a product's tile: as many sums as registers hold */
 #define FI_TILE_VECTORS 2 /* in a row of it */
 
@@ -63,6 +65,25 @@ static inline vf vf_set(float x) { return _mm256_set1_ps(x); }
 static inline vu vf_bits(vf x) { return _mm256_castps_si256(x); }
 static inline vf vf_from_i32(vu x) { return _mm256_cvtepi32_ps(x); }
 static inline vf vf_load(const float *p) { return _mm256_loadu_ps(p); }
+/* An upper half that comes from memory costs no permutation. */
+static inline vf vf_load_halves(const float *low, const float *high)
+{
+    return _mm256_insertf128_ps(_mm256_castps128_ps256(_mm_loadu_ps(low)), _mm_loadu_ps(high), 1);
+}
+static inline void vf_load_across(const float *p, ptrdiff_t row, vf x[8])
+{
+#pragma GCC unroll 2
+    for (int k = 0; k < 8; k += 4, p += 4) {
+        const vf a = vf_load_halves(p, p + 4 * row), b = vf_load_halves(p + row, p + 5 * row);
+        const vf c = vf_load_halves(p + 2 * row, p + 6 * row), d = vf_load_halves(p + 3 * row, p + 7 * row);
+        const vd ab = _mm256_castps_pd(_mm256_unpacklo_ps(a, b)), cd = _mm256_castps_pd(_mm256_unpacklo_ps(c, d));
+        const vd ab2 = _mm256_castps_pd(_mm256_unpackhi_ps(a, b)), cd2 = _mm256_castps_pd(_mm256_unpackhi_ps(c, d));
+        x[k] = _mm256_castpd_ps(_mm256_unpacklo_pd(ab, cd));
+        x[k + 1] = _mm256_castpd_ps(_mm256_unpackhi_pd(ab, cd));
+        x[k + 2] = _mm256_castpd_ps(_mm256_unpacklo_pd(ab2, cd2));
+        x[k + 3] = _mm256_castpd_ps(_mm256_unpackhi_pd(ab2, cd2));
+    }
+}
 static inline vf vf_held(vf x) { __asm__("" : "+x"(x)); return x; }
 static inline vf vf_add(vf a, vf b) { return _mm256_add_ps(a, b); }
 static inline vf vf_sub(vf a, vf b) { return _mm256_sub_ps(a, b); }
@@ -131,6 +152,19 @@ static inline void vf_store_bf16(uint16_t *p, vf x)
 static inline vd vd_set(double x) { return _mm256_set1_pd(x); }
 static inline vu vd_bits(vd x) { return _mm256_castpd_si256(x); }
 static inline vd vd_load(const double *p) { return _mm256_loadu_pd(p); }
+static inline vd vd_load_halves(const double *low, const double *high)
+{
+    return _mm256_insertf128_pd(_mm256_castpd128_pd256(_mm_loadu_pd(low)), _mm_loadu_pd(high), 1);
+}
+static inline void vd_load_across(const double *p, ptrdiff_t row, vd x[4])
+{
+#pragma GCC unroll 2
+    for (int k = 0; k < 4; k += 2, p += 2) {
+        const vd a = vd_load_halves(p, p + 2 * row), b = vd_load_halves(p + row, p + 3 * row);
+        x[k] = _mm256_unpacklo_pd(a, b);
+        x[k + 1] = _mm256_unpackhi_pd(a, b);
+    }
+}
 static inline vd vd_held(vd x) { __asm__("" : "+x"(x)); return x; }
 static inline vd vd_sub(vd a, vd b) { return _mm256_sub_pd(a, b); }
 static inline vd vd_add(vd a, vd b) { return _mm256_add_pd(a, b); }

@@ -3,6 +3,7 @@
 #error "compile this file with the AVX-512 flags of setup.py"
 #endif
 #include <immintrin.h>
+#include <stddef.h>
 #include <string.h>
 
 #include "../kernels/inline.h"
@@ -20,6 +21,7 @@
 #define FI_FAR32 8
 #define FI_NEAR64 16 /* half octaves that vd_lookup_near reaches */
 #define FI_MIDDLE64 32
+#define FI_FMA 1
 #define FI_TILE_ROWS 12    /* of a product's tile: as many sums as registers hold */
 #define FI_TILE_VECTORS 2 /* in a row of it */
 
@@ -64,6 +66,31 @@ static inline vf vf_set(float x) { return _mm512_set1_ps(x); }
 static inline vu vf_bits(vf x) { return _mm512_castps_si512(x); }
 static inline vf vf_from_i32(vu x) { return _mm512_cvtepi32_ps(x); }
 static inline vf vf_load(const float *p) { return _mm512_loadu_ps(p); }
+static inline void vf_load_across(const float *p, ptrdiff_t row, vf x[16])
+{
+    /* Within 128-bit lanes first: q[i + c] holds columns c, c + 4, c + 8, c + 12 of rows i to i + 3. */
+    vf q[16];
+#pragma GCC unroll 4
+    for (int i = 0; i < 16; i += 4, p += 4 * row) {
+        const vf a = vf_load(p), b = vf_load(p + row), c = vf_load(p + 2 * row), d = vf_load(p + 3 * row);
+        const vd ab = _mm512_castps_pd(_mm512_unpacklo_ps(a, b)), cd = _mm512_castps_pd(_mm512_unpacklo_ps(c, d));
+        const vd ab2 = _mm512_castps_pd(_mm512_unpackhi_ps(a, b)), cd2 = _mm512_castps_pd(_mm512_unpackhi_ps(c, d));
+        q[i] = _mm512_castpd_ps(_mm512_unpacklo_pd(ab, cd));
+        q[i + 1] = _mm512_castpd_ps(_mm512_unpackhi_pd(ab, cd));
+        q[i + 2] = _mm512_castpd_ps(_mm512_unpacklo_pd(ab2, cd2));
+        q[i + 3] = _mm512_castpd_ps(_mm512_unpackhi_pd(ab2, cd2));
+    }
+#pragma GCC unroll 4
+    for (int c = 0; c < 4; c++) {
+        const vf top = _mm512_shuffle_f32x4(q[c], q[4 + c], 0x88), top2 = _mm512_shuffle_f32x4(q[c], q[4 + c], 0xDD);
+        const vf low = _mm512_shuffle_f32x4(q[8 + c], q[12 + c], 0x88);
+        const vf low2 = _mm512_shuffle_f32x4(q[8 + c], q[12 + c], 0xDD);
+        x[c] = _mm512_shuffle_f32x4(top, low, 0x88);
+        x[4 + c] = _mm512_shuffle_f32x4(top2, low2, 0x88);
+        x[8 + c] = _mm512_shuffle_f32x4(top, low, 0xDD);
+        x[12 + c] = _mm512_shuffle_f32x4(top2, low2, 0xDD);
+    }
+}
 static inline vf vf_held(vf x) { __asm__("" : "+v"(x)); return x; }
 static inline vf vf_add(vf a, vf b) { return _mm512_add_ps(a, b); }
 static inline vf vf_sub(vf a, vf b) { return _mm512_sub_ps(a, b); }
@@ -123,6 +150,27 @@ static inline void vf_store_bf16(uint16_t *p, vf x)
 static inline vd vd_set(double x) { return _mm512_set1_pd(x); }
 static inline vu vd_bits(vd x) { return _mm512_castpd_si512(x); }
 static inline vd vd_load(const double *p) { return _mm512_loadu_pd(p); }
+static inline void vd_load_across(const double *p, ptrdiff_t row, vd x[8])
+{
+    /* As for float32: q[i + c] holds columns c, c + 2, c + 4, c + 6 of rows i and i + 1. */
+    vd q[8];
+#pragma GCC unroll 4
+    for (int i = 0; i < 8; i += 2, p += 2 * row) {
+        const vd a = vd_load(p), b = vd_load(p + row);
+        q[i] = _mm512_unpacklo_pd(a, b);
+        q[i + 1] = _mm512_unpackhi_pd(a, b);
+    }
+#pragma GCC unroll 2
+    for (int c = 0; c < 2; c++) {
+        const vd top = _mm512_shuffle_f64x2(q[c], q[2 + c], 0x88), top2 = _mm512_shuffle_f64x2(q[c], q[2 + c], 0xDD);
+        const vd low = _mm512_shuffle_f64x2(q[4 + c], q[6 + c], 0x88);
+        const vd low2 = _mm512_shuffle_f64x2(q[4 + c], q[6 + c], 0xDD);
+        x[c] = _mm512_shuffle_f64x2(top, low, 0x88);
+        x[2 + c] = _mm512_shuffle_f64x2(top2, low2, 0x88);
+        x[4 + c] = _mm512_shuffle_f64x2(top, low, 0xDD);
+        x[6 + c] = _mm512_shuffle_f64x2(top2, low2, 0xDD);
+    }
+}
 static inline vd vd_held(vd x) { __asm__("" : "+v"(x)); return x; }
 static inline vd vd_sub(vd a, vd b) { return _mm512_sub_pd(a, b); }
 static inline vd vd_add(vd a, vd b) { return _mm512_add_pd(a, b); }

@@ -3,6 +3,7 @@
 #error "compile this file for aarch64"
 #endif
 #include <arm_neon.h>
+#include <stddef.h>
 
 #include "../kernels/inline.h"
 #include "../kernels/philox.h"
@@ -18,6 +19,7 @@
 #define FI_MIDDLE32 16 /* four registers */
 #define FI_FAR32 4
 #define FI_NEAR64 0 /* four registers hold too few doubles to be worth it */
+#define FI_FMA 1
 #define FI_TILE_ROWS 8    /* of a product's tile: as many sums as registers hold */
 #define FI_TILE_VECTORS 3 /* in a row of it */
 
@@ -64,6 +66,16 @@ static inline vf vf_set(float x) { return vdupq_n_f32(x); }
 static inline vu vf_bits(vf x) { return vreinterpretq_u32_f32(x); }
 static inline vf vf_from_i32(vu x) { return vcvtq_f32_s32(vreinterpretq_s32_u32(x)); }
 static inline vf vf_load(const float *p) { return vld1q_f32(p); }
+static inline void vf_load_across(const float *p, ptrdiff_t row, vf x[4])
+{
+    const vf a = vf_load(p), b = vf_load(p + row), c = vf_load(p + 2 * row), d = vf_load(p + 3 * row);
+    const vd ab = vreinterpretq_f64_f32(vtrn1q_f32(a, b)), cd = vreinterpretq_f64_f32(vtrn1q_f32(c, d));
+    const vd ab2 = vreinterpretq_f64_f32(vtrn2q_f32(a, b)), cd2 = vreinterpretq_f64_f32(vtrn2q_f32(c, d));
+    x[0] = vreinterpretq_f32_f64(vtrn1q_f64(ab, cd));
+    x[1] = vreinterpretq_f32_f64(vtrn1q_f64(ab2, cd2));
+    x[2] = vreinterpretq_f32_f64(vtrn2q_f64(ab, cd));
+    x[3] = vreinterpretq_f32_f64(vtrn2q_f64(ab2, cd2));
+}
 static inline vf vf_held(vf x) { __asm__("" : "+w"(x)); return x; }
 static inline vf vf_add(vf a, vf b) { return vaddq_f32(a, b); }
 static inline vf vf_sub(vf a, vf b) { return vsubq_f32(a, b); }
@@ -133,6 +145,12 @@ static inline void vf_store_bf16(uint16_t *p, vf x)
 static inline vd vd_set(double x) { return vdupq_n_f64(x); }
 static inline vu vd_bits(vd x) { return vreinterpretq_u32_f64(x); }
 static inline vd vd_load(const double *p) { return vld1q_f64(p); }
+static inline void vd_load_across(const double *p, ptrdiff_t row, vd x[2])
+{
+    const vd a = vd_load(p), b = vd_load(p + row);
+    x[0] = vtrn1q_f64(a, b);
+    x[1] = vtrn2q_f64(a, b);
+}
 static inline vd vd_held(vd x) { __asm__("" : "+w"(x)); return x; }
 static inline vd vd_sub(vd a, vd b) { return vsubq_f64(a, b); }
 static inline vd vd_add(vd a, vd b) { return vaddq_f64(a, b); }

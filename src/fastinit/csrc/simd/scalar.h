@@ -3,6 +3,7 @@
  * This is the path of machines without FMA instructions, so it brings an exact fma of its own. Slow is
  * fine here, other bits are not.
  */
+#include <stddef.h>
 #include <string.h>
 
 #include "../kernels/inline.h"
@@ -20,6 +21,7 @@
 #define FI_MIDDLE32 32
 #define FI_FAR32 1
 #define FI_NEAR64 0
+#define FI_FMA 0
 #define FI_TILE_ROWS 4    /* of a product's tile: as many sums as registers hold */
 #define FI_TILE_VECTORS 1 /* in a row of it */
 
@@ -91,6 +93,11 @@ static inline vf vf_set(float x) { vf r; EACH32 r.f[i] = x; return r; }
 static inline vu vf_bits(vf x) { vu r; memcpy(&r, &x, sizeof r); return r; }
 static inline vf vf_from_i32(vu x) { vf r; EACH32 r.f[i] = (float)(int32_t)x.w[i]; return r; }
 static inline vf vf_load(const float *p) { vf r; memcpy(&r, p, sizeof r); return r; }
+static inline void vf_load_across(const float *p, ptrdiff_t row, vf x[4])
+{
+    for (int k = 0; k < 4; k++)
+        EACH32 x[k].f[i] = p[i * row + k];
+}
 static inline vf vf_held(vf x) { return x; }
 static inline vf vf_add(vf a, vf b) { EACH32 a.f[i] += b.f[i]; return a; }
 static inline vf vf_sub(vf a, vf b) { EACH32 a.f[i] -= b.f[i]; return a; }
@@ -166,6 +173,11 @@ static inline void vf_store_bf16(uint16_t *p, vf x)
 static inline vd vd_set(double x) { vd r; EACH64 r.d[i] = x; return r; }
 static inline vu vd_bits(vd x) { vu r; memcpy(&r, &x, sizeof r); return r; }
 static inline vd vd_load(const double *p) { vd r; memcpy(&r, p, sizeof r); return r; }
+static inline void vd_load_across(const double *p, ptrdiff_t row, vd x[2])
+{
+    for (int k = 0; k < 2; k++)
+        EACH64 x[k].d[i] = p[i * row + k];
+}
 static inline vd vd_held(vd x) { return x; }
 static inline vd vd_sub(vd a, vd b) { EACH64 a.d[i] -= b.d[i]; return a; }
 static inline vd vd_add(vd a, vd b) { EACH64 a.d[i] += b.d[i]; return a; }

@@ -4,6 +4,7 @@
 #error "compile this file with the SSE4.2 flags of setup.py"
 #endif
 #include <nmmintrin.h>
+#include <stddef.h>
 #include <string.h>
 
 #include "../kernels/inline.h"
@@ -21,6 +22,7 @@
 #define FI_MIDDLE32 32
 #define FI_FAR32 2
 #define FI_NEAR64 0
+#define FI_FMA 0
 #define FI_TILE_ROWS 4    /* of a product's tile */
 #define FI_TILE_VECTORS 2 /* in a row of it */
 
@@ -65,6 +67,12 @@ static inline vd vu_as_f64(vu x) { return _mm_castsi128_pd(x); }
 static inline vd vd_set(double x) { return _mm_set1_pd(x); }
 static inline vu vd_bits(vd x) { return _mm_castpd_si128(x); }
 static inline vd vd_load(const double *p) { return _mm_loadu_pd(p); }
+static inline void vd_load_across(const double *p, ptrdiff_t row, vd x[2])
+{
+    const vd a = vd_load(p), b = vd_load(p + row);
+    x[0] = _mm_unpacklo_pd(a, b);
+    x[1] = _mm_unpackhi_pd(a, b);
+}
 static inline vd vd_held(vd x) { __asm__("" : "+x"(x)); return x; }
 static inline vd vd_sub(vd a, vd b) { return _mm_sub_pd(a, b); }
 static inline vd vd_add(vd a, vd b) { return _mm_add_pd(a, b); }
@@ -163,6 +171,16 @@ static inline vf vf_set(float x) { return _mm_set1_ps(x); }
 static inline vu vf_bits(vf x) { return _mm_castps_si128(x); }
 static inline vf vf_from_i32(vu x) { return _mm_cvtepi32_ps(x); }
 static inline vf vf_load(const float *p) { return _mm_loadu_ps(p); }
+static inline void vf_load_across(const float *p, ptrdiff_t row, vf x[4])
+{
+    const vf a = vf_load(p), b = vf_load(p + row), c = vf_load(p + 2 * row), d = vf_load(p + 3 * row);
+    const vf ab = _mm_unpacklo_ps(a, b), cd = _mm_unpacklo_ps(c, d);
+    const vf ab2 = _mm_unpackhi_ps(a, b), cd2 = _mm_unpackhi_ps(c, d);
+    x[0] = _mm_movelh_ps(ab, cd);
+    x[1] = _mm_movehl_ps(cd, ab);
+    x[2] = _mm_movelh_ps(ab2, cd2);
+    x[3] = _mm_movehl_ps(cd2, ab2);
+}
 static inline vf vf_held(vf x) { __asm__("" : "+x"(x)); return x; }
 static inline vf vf_add(vf a, vf b) { return _mm_add_ps(a, b); }
 static inline vf vf_sub(vf a, vf b) { return _mm_sub_ps(a, b); }
