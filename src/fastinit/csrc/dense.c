@@ -1,6 +1,7 @@
 /* Dense layers: a matrix product for every item of the leading axes, divided among threads. */
 #include <string.h>
 
+#include "direct.h"
 #include "kernels/table.h"
 #include "pool.h"
 #include "simd/fpmode.h"
@@ -13,6 +14,10 @@
 
 /* Columns of one piece, so that the strips of one block stay in the second-level cache; of these, whole strips. */
 #define MOST_COLUMNS 512
+
+/* Of pieces of matrices as they lie: rows to fill the lanes of a few groups, columns to make long streams. */
+#define DIRECT_ROWS 64
+#define DIRECT_COLUMNS 256
 
 /* What is gathered of x at a time stays in the cache, but has rows enough for packed weights to be worth their packing. */
 #define PART_BYTES (1 << 22)
@@ -31,6 +36,26 @@ typedef struct {
     slots slots;
 } dense_task;
 
+/* Of a dimension that is to become about `wanted` pieces, each a multiple of `unit` but for the last, which is larger:
+ * none is smaller than the unit, unless the whole is. */
+static int64_t pieces_of(int64_t whole, int64_t unit, int64_t wanted, int64_t *piece)
+{
+    *piece = round_up((whole + wanted - 1) / wanted, unit);
+    return whole > *piece ? whole / *piece : 1;
+}
+
+/* The same for a product of matrices as they lie. */
+static void divide_direct(const fi_dense_job *job, int threads, fi_dense_plan *plan)
+{
+    const int64_t wanted = threads > 1 ? (4 * (int64_t)threads + plan->items - 1) / plan->items : 1;
+    const int by_rows = plan->kernel == FI_ACROSS_ROWS;
+    plan->packs = 0;
+    plan->row_chunks = pieces_of(job->rows, DIRECT_ROWS, by_rows ? wanted : 1, &plan->row_chunk);
+    plan->column_chunks = pieces_of(job->columns, DIRECT_COLUMNS, by_rows ? 1 : wanted, &plan->column_chunk);
+    plan->threads = threads_for(least(plan->items * plan->row_chunks * plan->column_chunks, MOST_SLOTS), threads);
+    plan->slot = plan->workspace = 0;
+}
+
 /* The plan for a job whose arrays lie as the kernels read them. */
 static void divide(const fi_dense_job *job, int threads, fi_dense_plan *plan)
 {
@@ -45,6 +70,11 @@ static void divide(const fi_dense_job *job, int threads, fi_dense_plan *plan)
         threads = 1;
 
     plan->items = items;
+    plan->kernel = fi_kernel_for(job->dtype, job->rows, job->depth, job->columns, job->weight_row, job->weight_column);
+    if (plan->kernel != FI_TILES) {
+        divide_direct(job, threads, plan);
+        return;
+    }
     plan->packs =
         job->weight_column != 1 || (job->rows >= PACKED_ROWS && job->depth * job->columns * itemsize >= PACKED_BYTES);
     plan->row_chunk = job->rows;
@@ -189,6 +219,28 @@ static void dense_piece(void *context, int64_t piece)
         .activate = kernels->activate[job->function.activation][job->dtype],
         .function = &job->function,
     };
+    if (plan->kernel != FI_TILES) {
+        const fi_direct direct = {
+            .rows = row + 2 * plan->row_chunk > job->rows ? job->rows - row : plan->row_chunk,
+            .depth = job->depth,
+            .columns = column + 2 * plan->column_chunk > job->columns ? job->columns - column : plan->column_chunk,
+            .x = at(job->x, x_item + row * job->x_row, itemsize),
+            .x_row = job->x_row,
+            .weight = weight,
+            .weight_row = job->weight_row,
+            .weight_column = job->weight_column,
+            .bias = job->bias ? at(job->bias, bias_item + column, itemsize) : 0,
+            .out = at(job->out, (item * job->rows + row) * job->columns + column, itemsize),
+            .out_row = job->columns,
+            .activation = product.activation,
+            .activate = product.activate,
+            .function = &job->function,
+        };
+        const fpmode mode = fpmode_enter();
+        kernels->direct[plan->kernel][job->dtype](&direct);
+        fpmode_leave(mode);
+        return;
+    }
     const int slot = plan->slot ? slots_take(&task->slots) : -1;
     void *const strips = slot < 0 ? 0 : slots_at(&task->slots, slot);
     const fpmode before = fpmode_enter();

@@ -321,6 +321,7 @@ typedef struct {
     double work; /* multiplications */
     int threads;
     int64_t items, row_chunk, row_chunks, column_chunk, column_chunks;
+    int kernel; /* of the products: fi_product_kernel */
     int packs; /* whether weights are copied into strips first */
     size_t slot; /* bytes of workspace of one thread */
     int most_threads; /* as asked for */
@@ -366,6 +367,7 @@ int fi_lay_out_network(fi_network_job *job, const fi_array *x, int ndim, const i
 typedef struct {
     double work; /* multiplications */
     int threads;
+    int by_columns; /* whether threads share a layer's columns, not rows or items */
     int64_t item_chunk, row_chunk, row_chunks, pieces;
     int64_t widest; /* elements of a row of workspace */
     size_t between, x_bytes; /* of a slot: each of two buffers between layers, and gathered rows */

@@ -38,12 +38,20 @@ FILL_FLOATS(tail, FI_METHOD_TAIL)
 #include "elementary.h"
 #include "activation.h"
 #include "gemm.h"
+#include "across.h"
+#if FI_FMA
+#include "sweep.h"
+#endif
 #include "householder.h"
 #include "perturb.h"
 #include "real32.h"
 #include "elementary.h"
 #include "activation.h"
 #include "gemm.h"
+#include "across.h"
+#if FI_FMA
+#include "sweep.h"
+#endif
 #include "householder.h"
 #include "perturb.h"
 #include "peak.h"
@@ -74,8 +82,17 @@ const fi_kernels TABLE_OF(FI_ISA) = {
         },
     .product = {[FI_F32] = product32, [FI_F64] = product64},
     .pack = {[FI_F32] = pack32, [FI_F64] = pack64},
+    .direct =
+        {
+            [FI_ACROSS_ROWS] = {[FI_F32] = across_rows32, [FI_F64] = across_rows64},
+            [FI_ACROSS_COLUMNS] = {[FI_F32] = across_columns32, [FI_F64] = across_columns64},
+#if FI_FMA
+            [FI_SWEEP] = {[FI_F32] = sweep32, [FI_F64] = sweep64},
+#endif
+        },
     .multiply_adds = multiply_adds,
     .fma = fma_run,
+    .lanes = {[FI_F32] = FI_LANES, [FI_F64] = FI_LANES / 2},
     .tile_rows = FI_TILE_ROWS,
     .tile_columns = {[FI_F32] = FI_TILE_VECTORS * FI_LANES, [FI_F64] = FI_TILE_VECTORS * FI_LANES / 2},
     .orthogonal = {[FI_F32] = &orthogonal32, [FI_F64] = &orthogonal64},

@@ -71,6 +71,30 @@ static inline fi_activation within_product(const fi_function *function)
 
 typedef void fi_product_run(const fi_product *product);
 
+/* Kernels of a product: tiles of strips, of which every product can be made; or, where the shape is extreme, of the
+ * matrices as they lie: with rows of x or columns of the weight in the lanes, or with the weight's rows streaming
+ * past. */
+typedef enum { FI_TILES, FI_ACROSS_ROWS, FI_ACROSS_COLUMNS, FI_SWEEP, FI_KERNEL_COUNT } fi_product_kernel;
+#define FI_ACROSS_MOST 16 /* columns, or else rows, of the narrow matrix; the other one has as many as lanes, or more */
+#define FI_SWEEP_MOST 8 /* rows */
+
+/* A product of matrices as they lie: out = activate(x weight + bias). */
+typedef struct {
+    int64_t rows, depth, columns;
+    const void *x; /* rows of `depth` consecutive elements, */
+    int64_t x_row; /* so many elements apart */
+    const void *weight;
+    int64_t weight_row, weight_column;
+    const void *bias; /* or NULL */
+    void *out;
+    int64_t out_row;
+    fi_activation activation; /* this and the next two: as in fi_product */
+    fi_activate_run *activate;
+    const fi_function *function;
+} fi_direct;
+
+typedef void fi_direct_run(const fi_direct *product);
+
 /* Copy a matrix, whose elements are `row` and `column` elements apart, into packed strips; they end with
  * FI_PACKED_SLACK elements of padding. */
 typedef void fi_pack_run(const void *weight, ptrdiff_t row, ptrdiff_t column, int64_t depth, int64_t columns,
@@ -80,9 +104,9 @@ typedef void fi_pack_run(const void *weight, ptrdiff_t row, ptrdiff_t column, in
  * of its Householder vectors v counts as two, v and iv. */
 typedef struct {
     const fi_orthogonal_job *job;
-    int64_t number;          /* in the batch */
+    int64_t number; /* in the batch */
     int64_t height, vectors; /* real rows and vectors */
-    int64_t wanted;          /* vectors that act on the columns wanted: the first ones */
+    int64_t wanted; /* vectors that act on the columns wanted: the first ones */
     int kept; /* whether the vectors are, or else, of a single panel, only the first FI_PANEL elements */
     void *panels; /* the vectors, panel by panel */
     void *factors; /* for every panel, the triangle that joins its reflections to one */
@@ -124,8 +148,10 @@ typedef struct {
     fi_activate_run *activate[FI_ACTIVATION_COUNT][FI_DTYPE_COUNT]; /* float32 and float64 alone */
     fi_product_run *product[FI_DTYPE_COUNT]; /* this and the next: likewise */
     fi_pack_run *pack[FI_DTYPE_COUNT];
+    fi_direct_run *direct[FI_KERNEL_COUNT][FI_DTYPE_COUNT]; /* likewise; or NULL */
     float (*multiply_adds)(int64_t count); /* so many fma in registers, at least */
     void (*fma)(fi_dtype dtype, int negated, const void *a, const void *b, const void *c, void *out, int64_t count);
+    int lanes[FI_DTYPE_COUNT];
     int tile_rows, tile_columns[FI_DTYPE_COUNT]; /* columns of a strip */
     const fi_orthogonal_kernels *orthogonal[FI_DTYPE_COUNT]; /* likewise */
     fi_perturb_run *perturb[FI_DTYPE_COUNT]; /* likewise */
