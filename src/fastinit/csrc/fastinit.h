@@ -323,6 +323,7 @@ typedef struct {
     int64_t items, row_chunk, row_chunks, column_chunk, column_chunks;
     int kernel; /* of the products: fi_product_kernel */
     int packs; /* whether weights are copied into strips first */
+    size_t strips_bytes, panels_bytes, copy_bytes; /* of a slot: packed strips, panels of x, a strip left packed */
     size_t slot; /* bytes of workspace of one thread */
     int most_threads; /* as asked for */
     int64_t part; /* steps along the outermost axis whose x is gathered at a time, or whose halves wait for the gate */

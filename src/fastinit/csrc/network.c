@@ -276,7 +276,9 @@ int fi_network(const fi_network_job *job, const fi_network_plan *plan, void *wor
 {
     if (plan->by_columns)
         return run_by_columns(job, plan, workspace);
-    network_task task = {.job = job, .plan = plan};
+    network_task task;
+    task.job = job;
+    task.plan = plan;
     slots_make(&task.slots, workspace, plan->slot, plan->threads);
     return pool_run(network_piece, &task, plan->pieces, plan->threads);
 }

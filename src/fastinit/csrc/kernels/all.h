@@ -37,6 +37,8 @@ FILL_FLOATS(tail, FI_METHOD_TAIL)
 #include "real64.h"
 #include "elementary.h"
 #include "activation.h"
+#include "tile.h"
+#include "pack.h"
 #include "gemm.h"
 #include "across.h"
 #if FI_FMA
@@ -47,6 +49,8 @@ FILL_FLOATS(tail, FI_METHOD_TAIL)
 #include "real32.h"
 #include "elementary.h"
 #include "activation.h"
+#include "tile.h"
+#include "pack.h"
 #include "gemm.h"
 #include "across.h"
 #if FI_FMA
@@ -94,6 +98,7 @@ const fi_kernels TABLE_OF(FI_ISA) = {
     .fma = fma_run,
     .lanes = {[FI_F32] = FI_LANES, [FI_F64] = FI_LANES / 2},
     .tile_rows = FI_TILE_ROWS,
+    .copies = TILE_COPIES,
     .tile_columns = {[FI_F32] = FI_TILE_VECTORS * FI_LANES, [FI_F64] = FI_TILE_VECTORS * FI_LANES / 2},
     .orthogonal = {[FI_F32] = &orthogonal32, [FI_F64] = &orthogonal64},
     .perturb = {[FI_F32] = perturb32, [FI_F64] = perturb64},

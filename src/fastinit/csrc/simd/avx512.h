@@ -24,6 +24,7 @@
 #define FI_FMA 1
 #define FI_TILE_ROWS 12    /* of a product's tile: as many sums as registers hold */
 #define FI_TILE_VECTORS 2 /* in a row of it */
+#define FI_TILE_STEPS 2   /* of k in one turn of its loop */
 
 typedef __m512i vu;
 typedef __m512 vf;
@@ -92,6 +93,7 @@ static inline void vf_load_across(const float *p, ptrdiff_t row, vf x[16])
     }
 }
 static inline vf vf_held(vf x) { __asm__("" : "+v"(x)); return x; }
+static inline void vf_kept(vf x) { __asm__ volatile("" : : "v"(x)); }
 static inline vf vf_add(vf a, vf b) { return _mm512_add_ps(a, b); }
 static inline vf vf_sub(vf a, vf b) { return _mm512_sub_ps(a, b); }
 static inline vf vf_mul(vf a, vf b) { return _mm512_mul_ps(a, b); }
@@ -172,6 +174,7 @@ static inline void vd_load_across(const double *p, ptrdiff_t row, vd x[8])
     }
 }
 static inline vd vd_held(vd x) { __asm__("" : "+v"(x)); return x; }
+static inline void vd_kept(vd x) { __asm__ volatile("" : : "v"(x)); }
 static inline vd vd_sub(vd a, vd b) { return _mm512_sub_pd(a, b); }
 static inline vd vd_add(vd a, vd b) { return _mm512_add_pd(a, b); }
 static inline vd vd_mul(vd a, vd b) { return _mm512_mul_pd(a, b); }

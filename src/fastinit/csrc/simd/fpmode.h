@@ -12,7 +12,8 @@ typedef uint64_t fpmode;
 static inline fpmode fpmode_enter(void)
 {
     unsigned before = __builtin_ia32_stmxcsr();
-    __builtin_ia32_ldmxcsr(0x1F80); /* the default: all exceptions masked, nothing flushed */
+    if ((before & ~0x3Fu) != 0x1F80) /* the default: all exceptions masked, nothing flushed; below it are flags */
+        __builtin_ia32_ldmxcsr(0x1F80);
     return before;
 }
 static inline void fpmode_leave(fpmode before) { __builtin_ia32_ldmxcsr((unsigned)before); }

@@ -22,6 +22,7 @@
 #define FI_FMA 1
 #define FI_TILE_ROWS 8    /* of a product's tile: as many sums as registers hold */
 #define FI_TILE_VECTORS 3 /* in a row of it */
+#define FI_TILE_STEPS 2   /* of k in one turn of its loop */
 
 typedef uint32x4_t vu;
 typedef float32x4_t vf;
@@ -77,6 +78,7 @@ static inline void vf_load_across(const float *p, ptrdiff_t row, vf x[4])
     x[3] = vreinterpretq_f32_f64(vtrn2q_f64(ab2, cd2));
 }
 static inline vf vf_held(vf x) { __asm__("" : "+w"(x)); return x; }
+static inline void vf_kept(vf x) { __asm__ volatile("" : : "w"(x)); }
 static inline vf vf_add(vf a, vf b) { return vaddq_f32(a, b); }
 static inline vf vf_sub(vf a, vf b) { return vsubq_f32(a, b); }
 static inline vf vf_mul(vf a, vf b) { return vmulq_f32(a, b); }
@@ -152,6 +154,7 @@ static inline void vd_load_across(const double *p, ptrdiff_t row, vd x[2])
     x[1] = vtrn2q_f64(a, b);
 }
 static inline vd vd_held(vd x) { __asm__("" : "+w"(x)); return x; }
+static inline void vd_kept(vd x) { __asm__ volatile("" : : "w"(x)); }
 static inline vd vd_sub(vd a, vd b) { return vsubq_f64(a, b); }
 static inline vd vd_add(vd a, vd b) { return vaddq_f64(a, b); }
 static inline vd vd_mul(vd a, vd b) { return vmulq_f64(a, b); }

@@ -24,6 +24,7 @@
 #define FI_FMA 0
 #define FI_TILE_ROWS 4    /* of a product's tile: as many sums as registers hold */
 #define FI_TILE_VECTORS 1 /* in a row of it */
+#define FI_TILE_STEPS 1   /* of k in one turn of its loop: a fma is long enough */
 
 typedef struct {
     uint32_t w[4];
@@ -99,6 +100,7 @@ static inline void vf_load_across(const float *p, ptrdiff_t row, vf x[4])
         EACH32 x[k].f[i] = p[i * row + k];
 }
 static inline vf vf_held(vf x) { return x; }
+static inline void vf_kept(vf x) { (void)x; }
 static inline vf vf_add(vf a, vf b) { EACH32 a.f[i] += b.f[i]; return a; }
 static inline vf vf_sub(vf a, vf b) { EACH32 a.f[i] -= b.f[i]; return a; }
 static inline vf vf_mul(vf a, vf b) { EACH32 a.f[i] *= b.f[i]; return a; }
@@ -179,6 +181,7 @@ static inline void vd_load_across(const double *p, ptrdiff_t row, vd x[2])
         EACH64 x[k].d[i] = p[i * row + k];
 }
 static inline vd vd_held(vd x) { return x; }
+static inline void vd_kept(vd x) { (void)x; }
 static inline vd vd_sub(vd a, vd b) { EACH64 a.d[i] -= b.d[i]; return a; }
 static inline vd vd_add(vd a, vd b) { EACH64 a.d[i] += b.d[i]; return a; }
 static inline vd vd_mul(vd a, vd b) { EACH64 a.d[i] *= b.d[i]; return a; }

@@ -25,6 +25,7 @@
 #define FI_FMA 0
 #define FI_TILE_ROWS 4    /* of a product's tile */
 #define FI_TILE_VECTORS 2 /* in a row of it */
+#define FI_TILE_STEPS 1   /* of k in one turn of its loop: a fma is long enough */
 
 typedef __m128i vu;
 typedef __m128 vf;
@@ -74,6 +75,7 @@ static inline void vd_load_across(const double *p, ptrdiff_t row, vd x[2])
     x[1] = _mm_unpackhi_pd(a, b);
 }
 static inline vd vd_held(vd x) { __asm__("" : "+x"(x)); return x; }
+static inline void vd_kept(vd x) { __asm__ volatile("" : : "x"(x)); }
 static inline vd vd_sub(vd a, vd b) { return _mm_sub_pd(a, b); }
 static inline vd vd_add(vd a, vd b) { return _mm_add_pd(a, b); }
 static inline vd vd_mul(vd a, vd b) { return _mm_mul_pd(a, b); }
@@ -182,6 +184,7 @@ static inline void vf_load_across(const float *p, ptrdiff_t row, vf x[4])
     x[3] = _mm_movehl_ps(cd2, ab2);
 }
 static inline vf vf_held(vf x) { __asm__("" : "+x"(x)); return x; }
+static inline void vf_kept(vf x) { __asm__ volatile("" : : "x"(x)); }
 static inline vf vf_add(vf a, vf b) { return _mm_add_ps(a, b); }
 static inline vf vf_sub(vf a, vf b) { return _mm_sub_ps(a, b); }
 static inline vf vf_mul(vf a, vf b) { return _mm_mul_ps(a, b); }
