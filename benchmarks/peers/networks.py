@@ -17,6 +17,8 @@ Layers = Sequence[tuple[Array, Array, str | None]]
 
 DENSE = [(12, 64, 64), (36, 256, 256), (64, 784, 512), (264, 784, 128), (1024, 1024, 1024)]
 FEW_ROWS = [(rows, 512, 512) for rows in (1, 8, 32)]
+SMALL = [(16, 64, 64), (32, 64, 64), (16, 64, 4), (1024, 64, 4)]
+MOST_OF_LIBXSMM = 1 << 25  # multiplications of a product that it is for
 NETWORKS = [(8, 64, 64, 4), (784, 256, 128, 10), (512, 2048, 512)]
 BATCHES = [1, 32, 1024]
 ACTIVATIONS = ["relu", "tanh", "gelu"]
