@@ -420,7 +420,8 @@ static int run_gathered(const fi_dense_job *job, const fi_dense_plan *plan, unsi
         const fi_dense_job part = part_of(&whole, first, count, x);
         fi_dense_plan division;
         divide(&part, plan->most_threads, &division);
-        if (gather(&job->x_from, first * step, count * step, x, division.threads) || run(&part, &division, slots))
+        if (gather(&job->x_from, first * step, count * step, x, division.threads) ||
+            run_products(&part, &division, slots))
             return 1;
     }
     return 0;
