@@ -67,13 +67,14 @@ FI_ALWAYS_INLINE void map_step(const laws *c, const vu *words, void *out, fi_met
         EACH vd_store((double *)out + i * (FI_LANES / 2), value[i]);
     } else {
         vf value[FI_FLIGHT > FI_PACK ? FI_FLIGHT : FI_PACK];
+#define EACH_IN_STEP for (int i = 0; i < IN_STEP(method, dtype); i++)
         map32(c, words, value, method, next, key);
         if (dtype == FI_F32)
-            EACH_OF(IN_STEP(method, dtype)) vf_store((float *)out + i * FI_LANES, value[i]);
+            EACH_IN_STEP vf_store((float *)out + i * FI_LANES, value[i]);
         else if (dtype == FI_F16)
-            EACH_OF(IN_STEP(method, dtype)) vf_store_f16((uint16_t *)out + i * FI_LANES, value[i]);
+            EACH_IN_STEP vf_store_f16((uint16_t *)out + i * FI_LANES, value[i]);
         else
-            EACH_OF(IN_STEP(method, dtype)) vf_store_bf16((uint16_t *)out + i * FI_LANES, value[i]);
+            EACH_IN_STEP vf_store_bf16((uint16_t *)out + i * FI_LANES, value[i]);
     }
 }
 
@@ -118,9 +119,15 @@ FI_ALWAYS_INLINE void fill_in_turn(const laws *c, const vkey *key, uint64_t bloc
             words_make(&next, key, FI_VECS);
             v_words_end(&next, words, FI_VECS);
         }
+        if (BY_OCTAVES(method, dtype)) { /* its emulated fma would fill pages */
+#pragma GCC unroll 1
+            for (int j = 0; j < FI_VECS; j += FI_FLIGHT)
+                map_step(c, words + j, to + j * (bytes / FI_VECS), method, dtype, NULL, key);
+        } else {
 #pragma GCC unroll 8
-        for (int j = 0; j < FI_VECS; j += IN_STEP(method, dtype))
-            map_step(c, words + j, to + j * (bytes / FI_VECS), method, dtype, NULL, key);
+            for (int j = 0; j < FI_VECS; j += FI_PACK)
+                map_step(c, words + j, to + j * (bytes / FI_VECS), method, dtype, NULL, key);
+        }
         to += bytes;
     }
 }
