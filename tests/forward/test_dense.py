@@ -761,27 +761,27 @@ ERRORS: list[tuple[dict[str, Any], type, str]] = [
         f"an activation must be one of {', '.join(_activation.PARAMETERS)}. Did you mean 'relu'? Received: 'rellu'",
     ),
     (
-        {"activation": ("relu", 0.1)},
+        {"activation": ("tanh", 0.1)},
         ValueError,
-        "only the activations leaky_relu, elu, softplus take a parameter. Received: ('relu', 0.1)",
+        "the activation tanh takes no parameter. Received: ('tanh', 0.1)",
     ),
     (
         {"activation": 3},
         TypeError,
-        "an activation must be a name or a (name, parameter) pair. Received: 3",
+        "an activation must be a name, a (name, parameter) pair or a (name, {parameter: value}) pair. Received: 3",
     ),
     (
         {"activation": ("elu",)},
         TypeError,
-        "an activation must be a name or a (name, parameter) pair. Received: ('elu',)",
+        "an activation must be a name, a (name, parameter) pair or a (name, {parameter: value}) pair. Received: ('elu',)",
     ),
-    ({"activation": ("elu", math.inf)}, ValueError, "`parameter` must be finite. Received: parameter=inf"),
-    ({"activation": ("softplus", 0.0)}, ValueError, "the parameter of softplus, beta, must be > 0. Received: beta=0.0"),
+    ({"activation": ("elu", math.inf)}, ValueError, "`alpha` of elu must be finite. Received: alpha=inf"),
+    ({"activation": ("softplus", 0.0)}, ValueError, "`beta` of softplus must be finite and > 0. Received: beta=0.0"),
     *(
         (
             {"activation": kind("softplus", 1e-300)},
             ValueError,
-            "the parameter of softplus, beta, must be at least 1.17549e-38 in float32. Received: beta=1e-300",
+            "`beta` of softplus must be at least 1.17549e-38 in float32. Received: beta=1e-300",
         )
         for kind in (lambda *pair: pair, Pair)
     ),

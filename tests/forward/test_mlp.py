@@ -613,12 +613,12 @@ MADE_WRONG: list[tuple[Callable[[], Any], type, str]] = [
     (
         lambda: MLP([(ones(3, 4), None, ("tanh", 2.0))]),
         ValueError,
-        "only the activations leaky_relu, elu, softplus take a parameter. Received: ('tanh', 2.0)",
+        "the activation tanh takes no parameter. Received: ('tanh', 2.0)",
     ),
     (
         lambda: MLP([(ones(3, 4), None, ("softplus", 1e-300))]),
         ValueError,
-        "the parameter of softplus, beta, must be at least 1.17549e-38 in float32. Received: beta=1e-300",
+        "`beta` of softplus must be at least 1.17549e-38 in float32. Received: beta=1e-300",
     ),
     (lambda: MLP.from_arrays([]), ValueError, "`weights` must hold at least one array. Received: none"),
     (lambda: MLP.from_arrays(ones(3, 4)), TypeError, "`weights` must be a sequence of arrays. Received: ndarray"),
