@@ -773,7 +773,8 @@ ERRORS: list[tuple[dict[str, Any], type, str]] = [
     (
         {"activation": ("elu",)},
         TypeError,
-        "an activation must be a name, a (name, parameter) pair or a (name, {parameter: value}) pair. Received: ('elu',)",
+        "an activation must be a name, a (name, parameter) pair or a (name, {parameter: value}) pair. "
+        "Received: ('elu',)",
     ),
     ({"activation": ("elu", math.inf)}, ValueError, "`alpha` of elu must be finite. Received: alpha=inf"),
     ({"activation": ("softplus", 0.0)}, ValueError, "`beta` of softplus must be finite and > 0. Received: beta=0.0"),
