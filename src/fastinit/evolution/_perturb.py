@@ -43,7 +43,7 @@ def perturb(
         The standard deviation: a number, rounded to the dtype, or an array of the dtype of `theta` that broadcasts to
         the population's shape: one for each parameter (n,), or for each member (P, 1). Finite, >= 0.
     population : int, optional
-        How many members, along a first axis of the result: (P, *theta.shape). By default there is no such axis, and
+        How many members, along a first axis of the result: ``(P, *theta.shape)``. By default there is no such axis, and
         every element of `theta` is perturbed once: a single offspring, or a mutation of parents (P, n).
     seed : int, Key, or numpy.random.SeedSequence, Generator or BitGenerator, or None
         As in every initializer. A generator's noise, or fresh entropy's for None, cannot be made again. Give every

@@ -60,7 +60,7 @@ def orthogonal(
     The matrix has orthonormal columns if it is tall, orthonormal rows if it is wide. It is the Q of the QR
     decomposition of a normal matrix with a positive diagonal of R, as in other libraries, but the normal
     matrix never exists: the Householder vectors of that decomposition are themselves normal, so they are drawn
-    and multiplied out,
+    and multiplied out::
 
         Q = H_1 H_2 ... H_n diag(-sgn x_k),  H_k = I - 2 v_k v_k' / (v_k' v_k),  v_k = x_k + sgn(x_k1) |x_k| e_1
 
