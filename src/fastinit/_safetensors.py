@@ -42,7 +42,7 @@ BITS = {
     "U64": 64,
 }
 _RANK = {code: rank for rank, code in enumerate(BITS)}
-_MOST_HEADER = 100_000_000  # bytes, as in the library
+MOST_HEADER_BYTES = 100_000_000  # what the library reads
 
 # Dtypes that NumPy has; bfloat16 is read as its bits.
 NUMPY = {
@@ -109,7 +109,7 @@ def read_header(path: PathLike) -> Header:
     with open(path, "rb") as file:
         length = int.from_bytes(file.read(8), "little")
         end = os.fstat(file.fileno()).st_size
-        if not 2 <= length <= min(_MOST_HEADER, end - 8):
+        if not 2 <= length <= min(MOST_HEADER_BYTES, end - 8):
             raise _no_file(path, "a header whose length cannot be")
         text = file.read(length)
     try:

@@ -1,7 +1,6 @@
-"""The safetensors format: a header of JSON, and the tensors behind it.
+"""The headers of a checkpoint's files: written for tensors that have no bytes yet, read of whatever a file holds.
 
-https://github.com/huggingface/safetensors describes it: eight bytes of the header's length, little-endian; the header,
-padded with spaces to a multiple of eight; the bytes of each tensor in C order, without gaps.
+Unlike those of `_safetensors`, which reads tensors, they are read alone, and the bytes behind them may be missing.
 """
 
 from __future__ import annotations
@@ -12,11 +11,8 @@ from collections.abc import Iterable
 from typing import Any, NamedTuple
 
 from .._arguments import is_int
-from ._dtypes import KINDS
+from .._safetensors import MOST_HEADER_BYTES, placed, write_header
 from ._tensors import Wanted
-
-_MOST_HEADER_BYTES = 100_000_000  # what the library reads
-_RANK = {kind.code: rank for rank, kind in enumerate(KINDS)}
 
 
 class Place(NamedTuple):
@@ -27,33 +23,20 @@ class Place(NamedTuple):
     stop: int
 
 
-def in_file_order(tensors: Iterable[Wanted]) -> list[Wanted]:
-    """The order in which the library writes: by dtype, then by name."""
-    return sorted(tensors, key=lambda tensor: (_RANK[tensor.kind.code], tensor.name))
-
-
 def laid_out(tensors: Iterable[Wanted], framework: str) -> tuple[bytes, list[Place]]:
-    """What stands before the tensors of a file, and where each of them lies."""
-    entries: dict[str, Any] = {"__metadata__": {"format": framework}}
-    ends: list[tuple[Wanted, int, int]] = []
-    position = 0
-    for tensor in in_file_order(tensors):
-        start, position = position, position + tensor.nbytes
-        entries[tensor.name] = {
-            "dtype": tensor.kind.code,
-            "shape": list(tensor.shape),
-            "data_offsets": [start, position],
-        }
-        ends.append((tensor, start, position))
-    text = json.dumps(entries, ensure_ascii=False, separators=(",", ":")).encode()
-    text += b" " * (-len(text) % 8)
-    if len(text) > _MOST_HEADER_BYTES:
+    """What stands before the tensors of a file, and where each of them lies, in their order."""
+    wanted = {tensor.name: tensor for tensor in tensors}
+    described = {name: (tensor.kind.code, tensor.shape) for name, tensor in wanted.items()}
+    header = write_header(described, {"format": framework})
+    if len(header) - 8 > MOST_HEADER_BYTES:
         raise ValueError(
-            f"a file's header must have at most {_MOST_HEADER_BYTES} bytes, so give a smaller `max_shard_bytes`. "
-            f"Received: {len(ends)} tensors in one file, {len(text)} bytes"
+            f"a file's header must have at most {MOST_HEADER_BYTES} bytes, so give a smaller `max_shard_bytes`. "
+            f"Received: {len(wanted)} tensors in one file, {len(header) - 8} bytes"
         )
-    header = len(text).to_bytes(8, "little") + text
-    return header, [Place(tensor, len(header) + start, len(header) + stop) for tensor, start, stop in ends]
+    starts = placed(described)
+    return header, [
+        Place(wanted[name], len(header) + entry.start, len(header) + entry.stop) for name, entry in starts.items()
+    ]
 
 
 def read_header(path: str | os.PathLike[str]) -> dict[str, tuple[tuple[int, ...], str]]:
@@ -61,7 +44,7 @@ def read_header(path: str | os.PathLike[str]) -> dict[str, tuple[tuple[int, ...]
     with open(path, "rb") as file:
         size = os.fstat(file.fileno()).st_size
         length = int.from_bytes(file.read(8), "little")
-        if size < 8 or length > min(size - 8, _MOST_HEADER_BYTES):
+        if size < 8 or length > min(size - 8, MOST_HEADER_BYTES):
             raise _no_safetensors(path, f"a header of {length} bytes in a file of {size}")
         text = file.read(length)
     try:
