@@ -64,7 +64,7 @@ FLAGS_OF_SOME = [
 ]
 # FASTINIT_SANITIZE=address,undefined builds with sanitizers; see CONTRIBUTING.md.
 SANITIZE = os.environ.get("FASTINIT_SANITIZE")
-SANITIZER_FLAGS = [f"-fsanitize={SANITIZE}", "-fno-sanitize-recover=all", "-g", "-O1"] if SANITIZE else []
+SANITIZER_FLAGS = [f"-fsanitize={SANITIZE}", "-fno-sanitize-recover=all", "-g1", "-O1"] if SANITIZE else []
 
 CHECK_NOT_LOADED = 4  # as tools/check_build.py exits
 

@@ -52,11 +52,11 @@ fastinit.dense(w32, w64)  # wrong
 fastinit.dense(x32, w32, np.zeros(4))  # wrong
 fastinit.dense([[1.0]], w32)  # wrong
 fastinit.dense(x32.astype(np.float16), w32.astype(np.float16))  # wrong
-fastinit.dense(x32, w32, None, ("relu", 0.1))  # wrong
+fastinit.dense(x32, w32, None, ("tanh", 0.1))  # wrong
 fastinit.dense(x32, w32, None, ("leaky_relu", "0.1"))  # wrong
 fastinit.dense(x32, w32, out=np.empty((2, 4)))  # wrong
 fastinit.dense(x32, w32, threads=1.5)  # wrong
-fastinit.activate(x32, "swish")  # wrong
+fastinit.activate(x32, "swisch")  # wrong
 fastinit.activate(x32.astype(np.int64), "relu")  # wrong
 fastinit.activate(x32, "relu", x64)  # wrong
 fastinit.MLP([(w32, None)])  # wrong
