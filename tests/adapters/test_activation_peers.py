@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 import pytest
 
 from support.tools import load_tool
@@ -14,14 +16,17 @@ def test_our_own_column() -> None:
     assert tuple(tool.PEERS) == PEERS
     own, page = tool.own_column(), tool.held()
     assert page["fastinit"].items() <= own.items()
-    assert len(page["fastinit"]) > 50
+    assert len(page["fastinit"]) > 30
 
 
+@pytest.mark.filterwarnings("ignore:__array__ implementation doesn't accept:DeprecationWarning")
 @pytest.mark.parametrize("module", PEERS)
 def test_a_column(module: str) -> None:
     pytest.importorskip(module, exc_type=ImportError)
     if module == "onnxruntime":
         pytest.importorskip("onnx")
+    if module == "keras" and os.environ.get("KERAS_BACKEND") != "jax":
+        pytest.skip("the table has Keras on JAX")
     tool = load_tool("compare_activations")
     own, page, found = tool.own_column(), tool.held(), tool.column(module)
     cells = page[tool.PEERS[module]]
