@@ -16,20 +16,9 @@ import pytest
 
 import fastinit
 from fastinit import Key
+from support.tools import load_example
 
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
-
-
-def example(name: str) -> Any:
-    path = EXAMPLES / f"{name}.py"
-    if not path.exists():
-        pytest.skip("the examples are not here")
-    spec = importlib.util.spec_from_file_location(name, path)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
 
 
 def run(name: str, *arguments: Any) -> str:
@@ -161,7 +150,7 @@ def test_zarr(tmp_path: Path) -> None:
     assert (array[:] == wanted).all()
 
     shared = zarr.create_array(tmp_path / "shared.zarr", shape=(50, 41), chunks=(16, 20), dtype="f4", compressors=None)
-    fill = example("zarr_array").fill
+    fill = load_example("zarr_array").fill
     for worker in (2, 0):
         fill(shared, Key(0).child("kernel"), worker, 3)
     assert not (shared[:] == wanted).all()
@@ -173,5 +162,5 @@ def test_memmap(tmp_path: Path) -> None:
     run("memmap_array", tmp_path / "out.npy", "--shape", 50, 41)
     array = np.load(tmp_path / "out.npy", mmap_mode="r")
     assert (array == fastinit.he_normal((50, 41), seed=Key(0).child("kernel"))).all()
-    large = example("memmap_array").create(str(tmp_path / "large.npy"), (1 << 20,))
+    large = load_example("memmap_array").create(str(tmp_path / "large.npy"), (1 << 20,))
     assert (tmp_path / "large.npy").stat().st_blocks * 512 >= large.nbytes

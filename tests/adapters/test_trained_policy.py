@@ -2,34 +2,22 @@
 
 from __future__ import annotations
 
-import importlib.util
-import sys
-from pathlib import Path
 from types import ModuleType
 
 import numpy as np
 import pytest
+
+from support.tools import load_example
 
 torch = pytest.importorskip("torch", reason="PyTorch is not installed")
 
 from fastinit.convert import from_torch
 from support.converted import assert_agrees
 
-PATH = Path(__file__).resolve().parents[2] / "examples/trained_policy.py"
-
-if not PATH.exists():
-    pytest.skip("the examples are not here", allow_module_level=True)
-
 
 @pytest.fixture(scope="module")
 def example() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("trained_policy", PATH)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules["trained_policy"] = module
-    spec.loader.exec_module(module)
-    return module
+    return load_example("trained_policy")
 
 
 def test_the_poles_fall_as_gymnasium_has_it(example: ModuleType) -> None:

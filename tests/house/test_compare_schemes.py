@@ -2,29 +2,17 @@
 
 from __future__ import annotations
 
-import importlib.util
-import sys
-from pathlib import Path
 from types import ModuleType
 
 import numpy as np
 import pytest
 
-PATH = Path(__file__).resolve().parents[2] / "examples/compare_schemes.py"
-
-if not PATH.exists():
-    pytest.skip("the examples are not here", allow_module_level=True)
+from support.tools import ROOT, load_example
 
 
 @pytest.fixture(scope="module")
 def example() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("compare_schemes", PATH)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules["compare_schemes"] = module  # where its dataclass looks itself up
-    spec.loader.exec_module(module)
-    return module
+    return load_example("compare_schemes")
 
 
 @pytest.mark.parametrize("activation", ["relu", "leaky_relu", "tanh", "sigmoid"])
@@ -82,7 +70,7 @@ def test_starts(example: ModuleType, scheme: str) -> None:
 
 
 def test_the_committed_table_is_that_of_the_page(example: ModuleType) -> None:
-    page = PATH.parent.parent / "docs/choosing.md"
+    page = ROOT / "docs/choosing.md"
     results = example.read_csv(page.parent / "choosing/schemes.csv")
     assert len(results) == len(example.SCHEMES) * len(example.ACTIVATIONS) * len(example.DEPTHS)
     text = page.read_text()

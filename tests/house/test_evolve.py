@@ -2,31 +2,18 @@
 
 from __future__ import annotations
 
-import importlib.util
-import sys
-from pathlib import Path
 from types import ModuleType
 
 import numpy as np
 import pytest
 
 import fastinit
-
-PATH = Path(__file__).resolve().parents[2] / "examples/evolve.py"
-
-if not PATH.exists():
-    pytest.skip("the examples are not here", allow_module_level=True)
+from support.tools import load_example
 
 
 @pytest.fixture(scope="module")
 def example() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("evolve", PATH)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules["evolve"] = module  # where its dataclass looks itself up
-    spec.loader.exec_module(module)
-    return module
+    return load_example("evolve")
 
 
 @pytest.mark.parametrize("strategy", ["openai", "csa", "snes"])

@@ -2,28 +2,16 @@
 
 from __future__ import annotations
 
-import importlib.util
 from pathlib import Path
-from types import ModuleType
 
 import pytest
+
+from support.tools import load_tool
 
 ROOT = Path(__file__).resolve().parents[2]
 
 
-def load_tool() -> ModuleType:
-    path = ROOT / "tools/pin_stream.py"
-    if not path.exists():
-        pytest.skip("the tools are not here", allow_module_level=True)
-    spec = importlib.util.spec_from_file_location("pin_stream", path)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-pin_stream = load_tool()
+pin_stream = load_tool("pin_stream")
 ROWS = [line.split(maxsplit=2) for line in pin_stream.HASHES.read_text().splitlines() if not line.startswith("#")]
 
 
