@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
@@ -31,6 +31,7 @@ from ._checks import (
     check_same_layers,
     check_update,
 )
+from ._spelled import in_words, is_same, with_arrays
 
 Network = TypeVar("Network", bound="MLP")
 
@@ -119,7 +120,7 @@ class MLP:
             parts.append((packable(weight), None if layer.bias is None else own(layer.bias), function))
         self._dtype = dtype
         self._network = _kernels.Network(dtype.code, parts, leading)
-        self._activations = [_copied(layer.activation) for layer in given]
+        self._activations = [with_arrays(layer.activation, np.array) for layer in given]  # no caller can change them
 
     @classmethod
     def from_arrays(
@@ -268,7 +269,7 @@ class MLP:
             if layer.bias is not None or bias is not None:
                 check_update(f"layers[{i}]: bias", layer.bias, self._dtype, bias)
             old = self._activations[i]
-            check_same_activation(i, _same(layer.activation, old), layer.activation, old)
+            check_same_activation(i, is_same(layer.activation, old), layer.activation, old)
         for i, layer in enumerate(new):
             self._set(i, layer.weight, layer.bias, transpose_weight)
 
@@ -301,7 +302,7 @@ class MLP:
                     arrays.append(None if array is None else array.astype(kind))
                 if array is not None:
                     check_rounded(i, name, array, arrays[-1])
-            layers.append((*arrays, _recast(activation, kind)))
+            layers.append((*arrays, with_arrays(activation, lambda values: values.astype(kind))))
         again = copy.copy(self)
         MLP.__init__(again, layers)
         return again
@@ -386,53 +387,11 @@ class MLP:
         steps = [str(self._network.inputs)]
         for name, (weight, _) in zip(self._activations, self._network.shapes, strict=True):
             outputs = weight[-1] // 2 if described(name)[0] in GATED else weight[-1]
-            steps.append(f"{outputs} {_in_words(name)}")
+            steps.append(f"{outputs} {in_words(name)}")
         population = f"population {self._network.leading}, " if self._network.leading else ""
         return (
             f"{type(self).__name__}({' -> '.join(steps)}, {population}{self.dtype}, {self.num_parameters} parameters)"
         )
-
-
-def _copied(activation: Any) -> Any:
-    """An activation that no caller can change."""
-    if not isinstance(activation, tuple):
-        return activation
-    name, given = activation
-    if isinstance(given, Mapping):
-        return name, {
-            word: np.array(value) if isinstance(value, np.ndarray) else value for word, value in given.items()
-        }
-    return name, _own(given)
-
-
-def _recast(activation: Any, dtype: np.dtype[Any]) -> Any:
-    """The same with parameters that are arrays in another dtype."""
-    if not isinstance(activation, tuple):
-        return activation
-    name, given = activation
-    if isinstance(given, Mapping):
-        given = {word: value.astype(dtype) if isinstance(value, np.ndarray) else value for word, value in given.items()}
-    return name, given.astype(dtype) if isinstance(given, np.ndarray) else given
-
-
-def _same(activation: Any, other: Any) -> bool:
-    """Whether two ways to write an activation mean the same."""
-    (name, values), (other_name, others) = described(activation), described(other)
-    return name == other_name and all(np.array_equal(a, b) for a, b in zip(values, others, strict=True))
-
-
-def _own(value: Any) -> Any:
-    return np.array(value) if isinstance(value, np.ndarray) and value.ndim else value
-
-
-def _in_words(activation: Any) -> str:
-    if not isinstance(activation, tuple):
-        return activation or "linear"
-    name, given = activation
-    if not isinstance(given, Mapping):
-        return f"{name}({given})" if not isinstance(given, np.ndarray) else f"{name}(...)"
-    words = [f"{word}={'...' if isinstance(value, np.ndarray) else value}" for word, value in given.items()]
-    return f"{name}({', '.join(words)})"
 
 
 # What the layers alone make.
