@@ -6,6 +6,7 @@ import platform
 import signal
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from glob import glob
 from pathlib import Path
 
@@ -84,15 +85,7 @@ class BuildKernels(build_ext):
         ext.extra_compile_args = [*flags, "-Wno-unused-parameter"]
         ext.extra_link_args = flags
         try:
-            ext.extra_objects = [
-                self.compiler.compile(
-                    [f"{CSRC}/isa/{name}.c"],
-                    output_dir=self.build_temp,
-                    extra_postargs=flags + own_flags + SANITIZED_KERNEL_FLAGS,
-                    depends=ext.depends,
-                )[0]
-                for name, own_flags in ISA_FLAGS["aarch64" if AARCH64 else "x86_64"].items()
-            ]
+            ext.extra_objects = self.compile_kernels(flags, ext.depends)
             super().build_extension(ext)
         except CompileError as error:
             sys.exit(
@@ -100,6 +93,21 @@ class BuildKernels(build_ext):
                 f"clang, and Python's headers (on Debian: apt install gcc python3-dev). The compiler said: {error}"
             )
         self.check(module)
+
+    def compile_kernels(self, flags, depends):
+        """An object for each instruction set, as many at a time as there are processors: each takes half a minute."""
+
+        def compiled(item):
+            name, own_flags = item
+            return self.compiler.compile(
+                [f"{CSRC}/isa/{name}.c"],
+                output_dir=self.build_temp,
+                extra_postargs=flags + own_flags + SANITIZED_KERNEL_FLAGS,
+                depends=depends,
+            )[0]
+
+        with ThreadPoolExecutor(os.cpu_count()) as pool:
+            return list(pool.map(compiled, ISA_FLAGS["aarch64" if AARCH64 else "x86_64"].items()))
 
     def finalize_options(self):
         super().finalize_options()
