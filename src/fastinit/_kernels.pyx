@@ -118,17 +118,24 @@ def _find_main_thread():
 
 
 cdef int signal_raised() noexcept nogil:
-    """Run the handlers of signals that have come; 1 if one of them raised an exception, which is set then."""
+    """Run the handlers of signals that have come; 1 if one of them raised an exception, which is set then.
+
+    No other thread may touch the interpreter's lock here, which `with gil` in this function would also do on its way
+    out: once the interpreter has begun to end, that ends the thread, under the hands of those that work on its task.
+    """
     if PyThread_get_thread_ident() != main_thread:
         return 0
-    with gil:
-        process = os.getpid()
-        if PyErr_CheckSignals():
-            return 1
-        if os.getpid() != process:
-            PyErr_SetString(RuntimeError, b"a signal's handler forked in the middle of a call, which ends in the child")
-            return 1
-        return 0
+    return serve_signals()
+
+
+cdef int serve_signals() noexcept with gil:
+    process = os.getpid()
+    if PyErr_CheckSignals():
+        return 1
+    if os.getpid() != process:
+        PyErr_SetString(RuntimeError, b"a signal's handler forked in the middle of a call, which ends in the child")
+        return 1
+    return 0
 
 
 _find_main_thread()

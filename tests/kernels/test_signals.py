@@ -164,3 +164,24 @@ def test_a_child_that_a_handler_forks_does_not_end_the_call() -> None:
         "same()\n"
     )
     assert python(code) == ["3"]
+
+
+def test_a_call_in_another_thread_leaves_the_interpreter_alone() -> None:
+    """It must not even ask for the interpreter's lock: when the interpreter ends, that would end the thread."""
+    code = (
+        "import time\n"
+        "out = np.zeros(60_000_000, 'f2')\n"
+        "draw = lambda: f.truncated_normal(out.shape, 0.0, 1.0, 5.0, 8.0, seed=0, out=out, threads=1)\n"
+        "thread = threading.Thread(target=draw)\n"
+        "thread.start()\n"
+        "while out[0] == 0:\n"
+        "    time.sleep(0.001)\n"
+        "sys.setswitchinterval(1000.0)\n"  # who asks for the lock now, waits
+        "end = time.monotonic() + 60\n"
+        "while out[-1] == 0 and time.monotonic() < end:\n"
+        "    pass\n"
+        "print(out[-1] != 0)\n"
+        "sys.setswitchinterval(0.005)\n"
+        "thread.join()\n"
+    )
+    assert python(code) == ["True"]
