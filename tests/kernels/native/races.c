@@ -44,7 +44,7 @@ static void multiply(float *out, int threads)
 {
     fi_dense_job job = {.dtype = FI_F32, .rows = ROWS, .depth = WIDTH, .columns = WIDTH, .x = x, .x_row = WIDTH,
                         .weight = weight, .weight_row = WIDTH, .weight_column = 1, .bias = bias, .out = out,
-                        .activation = FI_GELU};
+                        .function = fi_standard_function(FI_GELU)};
     fi_dense_plan plan;
     fi_plan_dense(&job, threads, &plan);
     void *const workspace = allocate(plan.workspace);
@@ -56,7 +56,8 @@ static void run(float *out, int threads)
 {
     fi_layer layers[LAYERS];
     for (int i = 0; i < LAYERS; i++)
-        layers[i] = (fi_layer){.depth = WIDTH, .columns = WIDTH, .strips = strips, .bias = bias, .activation = FI_TANH};
+        layers[i] = (fi_layer){.depth = WIDTH, .columns = WIDTH, .strips = strips, .bias = bias,
+                               .function = fi_standard_function(FI_TANH)};
     fi_network_job job = {.dtype = FI_F32, .count = LAYERS, .layers = layers, .items = 1, .rows = ROWS, .x = x,
                           .x_row = WIDTH, .out = out};
     fi_network_plan plan;
