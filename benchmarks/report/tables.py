@@ -1,8 +1,9 @@
-"""Write the tables of docs/performance.md anew from the results in benchmarks/results/.
+"""Write the tables of docs/performance.md, and that of README.md, anew from the results in benchmarks/results/.
 
-    python -m benchmarks.report tables benchmarks/results/<version>-<machine>
+    python -m benchmarks.report tables RESULTS/<version>-<machine> --second RESULTS/<version>-<machine>
 
-Each table stands between two comments, `<!-- table: NAME -->` and `<!-- end -->`.
+The second machine has a table of its promises, and a column in README.md. Each table stands between two comments,
+`<!-- table: NAME -->` and `<!-- end -->`.
 """
 
 from __future__ import annotations
@@ -13,31 +14,42 @@ import re
 from pathlib import Path
 
 from benchmarks.report import tables_forward, tables_initializers, tables_promises
-from benchmarks.report.cells import DOCS
+from benchmarks.report.cells import DOCS, Content
 
 TABLES = tables_promises.TABLES | tables_initializers.TABLES | tables_forward.TABLES
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("results", type=Path, help="what the names of the result files begin with")
-    parser.add_argument("--page", type=Path, default=DOCS / "performance.md")
+    parser.add_argument("--second", type=Path, required=True, help="the same of the second machine")
     parser.add_argument("--skip", nargs="+", default=[], choices=list(TABLES), help="tables to leave as they are")
 
 
-def run(options: argparse.Namespace) -> None:
-    folder, stem = options.results.parent, options.results.name
+def loaded(results: Path) -> Content:
+    stem = results.name
     content = {
-        file.stem.removeprefix(f"{stem}-"): json.loads(file.read_text()) for file in folder.glob(f"{stem}-*.json")
+        file.stem.removeprefix(f"{stem}-"): json.loads(file.read_text())
+        for file in results.parent.glob(f"{stem}-*.json")
     }
     if not content:
-        raise SystemExit(f"no results begin with {str(options.results)!r}")
-    page = options.page.read_text()
-    for name, make in TABLES.items():
-        if name in options.skip:
-            continue
+        raise SystemExit(f"no results begin with {str(results)!r}")
+    return content
+
+
+def written(page: Path, texts: dict[str, str]) -> None:
+    """Put each table into its place."""
+    content = page.read_text()
+    for name, text in texts.items():
         pattern = re.compile(rf"(<!-- table: {name} -->\n).*?(<!-- end -->)", re.DOTALL)
-        if not pattern.search(page):
-            raise SystemExit(f"{options.page.name} has no place for the table {name!r}")
-        text = make(content)
-        page = pattern.sub(lambda match, text=text: f"{match[1]}{text}\n{match[2]}", page)
-    options.page.write_text(page)
+        if not pattern.search(content):
+            raise SystemExit(f"{page.name} has no place for the table {name!r}")
+        content = pattern.sub(lambda match, text=text: f"{match[1]}{text}\n{match[2]}", content)
+    page.write_text(content)
+
+
+def run(options: argparse.Namespace) -> None:
+    first, second = loaded(options.results), loaded(options.second)
+    texts = {name: make(first) for name, make in TABLES.items() if name not in options.skip}
+    texts |= {name: make(second) for name, make in tables_promises.SECOND.items()}
+    written(DOCS / "performance.md", texts)
+    written(DOCS.parent / "README.md", {"summary": tables_promises.summary(first, second)})

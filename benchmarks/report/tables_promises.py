@@ -8,7 +8,25 @@ from typing import Any
 from benchmarks.report.cells import Content
 from benchmarks.study.timing import short
 
-TITLES = {"avx512": "AVX-512", "avx2": "AVX2, no target", "neon": "NEON, no target", "scalar": "scalar, no target"}
+TITLES = {"avx512": "AVX-512", "avx2": "AVX2", "neon": "NEON", "scalar": "scalar"}
+
+# The rows of README.md: what, beside what, and the promise that measured it.
+SUMMARY = (
+    ("`uniform`, 16 M values", "NumPy's `random`", "uniform vs `random(out=)`"),
+    ("`he_normal`, 16 M values", "the best NumPy idiom", "he_normal vs NumPy idiom"),
+    ("", "PyTorch's `trunc_normal_`", "he_normal vs `torch.nn.init.trunc_normal_`"),
+    (
+        "`he_normal((8, 8))`, a call",
+        "NumPy's `standard_normal`",
+        "he_normal((8, 8), seed=0) vs `standard_normal((8, 8), dtype=f32)`, time of a call",
+    ),
+    ("`orthogonal`, 1024 x 1024", "NumPy's `qr`", "orthogonal 1024² vs NumPy's qr with its signs"),
+    ("", "PyTorch's `orthogonal_`", "orthogonal 1024² vs `torch.nn.init.orthogonal_`"),
+    ("`dense` with relu, 12 x 64 x 64", "NumPy", "dense + bias + relu 12x64x64 vs NumPy idiom"),
+    ("`MLP` 8-64-64-4, one row", "ONNX Runtime", "MLP 8-64-64-4 relu, batch 1 vs onnxruntime"),
+    ("", "PyTorch", "MLP 8-64-64-4 relu, batch 1 vs torch"),
+    ("`MLP` 784-256-128-10, 32 rows", "ONNX Runtime", "MLP 784-256-128-10 relu, batch 32 vs onnxruntime"),
+)
 
 
 def machine(content: Content) -> str:
@@ -27,16 +45,41 @@ def machine(content: Content) -> str:
 
 def promises(content: Content) -> str:
     """A row for every promise, the instruction sets side by side; what falls short is in bold."""
-    table = content["promises"]["promises"]
-    rows = [dict(zip(table["columns"], row, strict=True)) for row in table["rows"]]
+    rows = _rows(content)
     isas = list(dict.fromkeys(row["isa"] for row in rows))
-    lines = ["| what | target (AVX-512) | " + " | ".join(TITLES[isa] for isa in isas) + " |"]
+    titles = [TITLES[isa] for isa in isas]
+    lines = [f"| what | target ({titles[0]}) | " + " | ".join(titles) + " |"]
     lines.append("|---|---|" + "---|" * len(isas))
     for what in dict.fromkeys(row["what"] for row in rows):
         found = {row["isa"]: row for row in rows if row["what"] == what}
         cells = [_target(found), *(_figure(found[isa]) if isa in found else "" for isa in isas)]
         lines.append(f"| {what} | " + " | ".join(cells) + " |")
     return "\n".join(lines)
+
+
+def summary(first: Content, second: Content) -> str:
+    """The two machines side by side, each under its best instruction set: how many times faster."""
+    columns = []
+    for content in (first, second):
+        rows = _rows(content)
+        best = rows[0]["isa"]
+        ratios = {
+            row["what"]: row["measured"] if row["faster"] else 1 / row["measured"] for row in rows if row["isa"] == best
+        }
+        facts = content["promises"]["machine"]
+        columns.append((f"{facts['microarchitecture']}, {TITLES[best]}", ratios))
+    lines = [
+        "| | how many times faster than | " + " | ".join(title for title, _ in columns) + " |",
+        "|---|---|---:|---:|",
+    ]
+    for ours, other, what in SUMMARY:
+        lines.append(f"| {ours} | {other} | " + " | ".join(f"{ratios[what]:.2g}x" for _, ratios in columns) + " |")
+    return "\n".join(lines)
+
+
+def _rows(content: Content) -> list[dict[str, Any]]:
+    table = content["promises"]["promises"]
+    return [dict(zip(table["columns"], row, strict=True)) for row in table["rows"]]
 
 
 def _target(found: dict[str, dict[str, Any]]) -> str:
@@ -59,3 +102,4 @@ def _figure(row: dict[str, Any]) -> str:
 
 
 TABLES: dict[str, Callable[[Content], str]] = {"machine": machine, "promises": promises}
+SECOND: dict[str, Callable[[Content], str]] = {"second machine": machine, "second promises": promises}

@@ -111,5 +111,5 @@ def best_isas() -> list[str]:
 
 
 def fast_isas() -> list[str]:
-    """The two best of them that are vectors, or what there is."""
-    return [isa for isa in best_isas() if isa != "scalar"][:2] or best_isas()
+    """The two best of those with a fused multiply-add of their own, or what there is."""
+    return [isa for isa in best_isas() if isa not in ("scalar", "sse42")][:2] or best_isas()
