@@ -234,7 +234,7 @@ def activate(
     where : numpy.ndarray of bool, optional
         Which elements take part in softmax, log_softmax, softmin, sparsemax and hardmax; it is broadcast to the shape
         of `x`. The others count as -inf, whatever they hold: their result is 0 (of log_softmax -inf), also where no
-        element of a row takes part.
+        element of a row takes part. The 1 of hardmax goes to one that takes part, even if those are all -inf.
     threads : int, optional
         The most threads to use; as many as are useful by default. The result does not depend on it.
 
@@ -253,7 +253,8 @@ def activate(
     The same input gives the same bits on every machine, for every number of threads and wherever a value stands
     in the array. Errors are relative, in units in the last place of the result, and hold for every x, also where
     the result nears zero: at most 2 (float32) or 4 (float64) for exp, sigmoid and tanh, and 4 or 8 for the others;
-    those of sparsemax, which are differences, are as many units of the largest of a row.
+    those of sparsemax, which are differences, are as many units of the largest of a row. With parameters of one's own
+    they hold but for squareplus (4.5), and where a product or difference that docs/activations.md names overflows.
     A NaN stays a NaN. At ±inf every value is the function's limit, also where PyTorch and JAX compute a NaN of
     0 times inf: silu, gelu, gelu_tanh, mish and hard_silu are -0 at -inf and inf at inf, softsign is -1 and 1.
     A NaN or +inf in a row, or a row of -inf alone, makes all of its softmax NaN; softmin and sparsemax likewise, and
