@@ -555,69 +555,78 @@ static inline vr REAL(lower)(vr x, vr max, vr high, vr more)
 }
 RUN(lower, REAL(lower)(x, c, c1, c2))
 
+/* exp(x - max), a pass of softmax and log_softmax */
+static inline vr REAL(term)(vr x, vr max)
+{
+    const REAL(pair) d = REAL(below_max)(x, max);
+    const REAL(power) p = REAL(exp_split)(REAL(clamp_low)(d.high, EXP_LOWEST), d.more);
+    return REAL(scale_down)(REAL(one_plus)(p.rest), p.n);
+}
+RUN(term, REAL(term)(x, c))
+
 /* Lane l of sixteen, in float64 and from +0, adds elements l, l + 16, ...; then lanes l + 8, l + 4, l + 2
  * and l + 1 are added to lane l. The lanes of float64 elements carry their rounding errors along. */
 #define SUM_LANES 16
 #define SUM_VECTORS (SUM_LANES / (FI_LANES / 2))
 #define BETWEEN_STOPS ((size_t)1 << 18) /* elements of a long row: a multiple of every vector */
-#define ROW_VECTORS (SUM_LANES / REAL_LANES) /* of elements */
+#define TERMS 256 /* that lie in the first-level cache between the pass that makes them and the one that adds them */
+
+typedef struct {
+    vd sum[SUM_VECTORS], error[SUM_VECTORS];
+} REAL(lanes);
+
+/* Add whole blocks of SUM_LANES elements. */
+static inline void REAL(add_to_lanes)(REAL(lanes) *lanes, const real *terms, size_t count)
+{
+    REAL(lanes) l = *lanes;
+    for (size_t i = 0; i < count; i += SUM_LANES)
+#if REAL_BITS == 32
+        for (int j = 0; j < SUM_VECTORS; j += 2) {
+            const vf some = vf_load(terms + i + j * (FI_LANES / 2));
+            l.sum[j] = vd_add(l.sum[j], vd_from_f32_low(some));
+            l.sum[j + 1] = vd_add(l.sum[j + 1], vd_from_f32_high(some));
+        }
+#else
+        for (int j = 0; j < SUM_VECTORS; j++) {
+            const vd term = vd_load(terms + i + j * (FI_LANES / 2));
+            const vd total = vd_add(l.sum[j], term), back = vd_sub(total, l.sum[j]);
+            const vd lost = vd_add(vd_sub(l.sum[j], vd_sub(total, back)), vd_sub(term, back)); /* Knuth */
+            l.error[j] = vd_add(l.error[j], lost);
+            l.sum[j] = total;
+        }
+#endif
+    *lanes = l;
+}
 
 /* The sum of exp(x - max), less one for the element at `first`. The terms go to `out` if there is one. */
 static inline double REAL(row_sum)(const real *x, size_t count, real max, real *out, size_t first)
 {
-    vd sum[SUM_VECTORS], error[SUM_VECTORS];
+    const fi_function of_max = {.parameter = {(double)max}};
+    REAL(lanes) lanes;
     for (int j = 0; j < SUM_VECTORS; j++)
-        sum[j] = error[j] = vd_set(0);
-    for (size_t i = 0; i < count; i += SUM_LANES) {
-        const size_t n = count - i < SUM_LANES ? count - i : SUM_LANES;
-        real buffer[SUM_LANES];
-        const real *in = x + i;
-        vr e[ROW_VECTORS];
+        lanes.sum[j] = lanes.error[j] = vd_set(0);
+    for (size_t i = 0; i < count; i += TERMS) {
+        const size_t n = count - i < TERMS ? count - i : TERMS, whole = n / SUM_LANES * SUM_LANES;
+        real buffer[TERMS], *const terms = out ? out + i : buffer;
         if (i % BETWEEN_STOPS == 0 && i > 0 && fi_stop_asked())
             break;
-        if (n < SUM_LANES) {
-            for (int j = 0; j < SUM_LANES; j++)
-                buffer[j] = -__builtin_inff(); /* a term of +0 */
-            memcpy(buffer, in, n * sizeof *in);
-            in = buffer;
-        }
-        for (int j = 0; j < ROW_VECTORS; j++) {
-            const REAL(pair) d = REAL(below_max)(VR(load)(in + j * REAL_LANES), VR(set)(max));
-            const REAL(power) p = REAL(exp_split)(REAL(clamp_low)(d.high, EXP_LOWEST), d.more);
-            e[j] = REAL(scale_down)(REAL(one_plus)(p.rest), p.n);
-        }
-        if (out && n == SUM_LANES)
-            for (int j = 0; j < ROW_VECTORS; j++)
-                VR(store)(out + i + j * REAL_LANES, e[j]);
-        if ((out && n < SUM_LANES) || first - i < SUM_LANES) {
-            for (int j = 0; j < ROW_VECTORS; j++)
-                VR(store)(buffer + j * REAL_LANES, e[j]);
-            if (out && n < SUM_LANES)
-                memcpy(out + i, buffer, n * sizeof *out);
-            if (first - i < SUM_LANES)
-                buffer[first - i] -= 1; /* leaves 0 or a NaN */
-            for (int j = 0; j < ROW_VECTORS; j++)
-                e[j] = VR(load)(buffer + j * REAL_LANES);
-        }
-        for (int j = 0; j < ROW_VECTORS; j++) {
-#if REAL_BITS == 32
-            sum[2 * j] = vd_add(sum[2 * j], vd_from_f32_low(e[j]));
-            sum[2 * j + 1] = vd_add(sum[2 * j + 1], vd_from_f32_high(e[j]));
-#else
-            const vd total = vd_add(sum[j], e[j]), back = vd_sub(total, sum[j]);
-            const vd lost = vd_add(vd_sub(sum[j], vd_sub(total, back)), vd_sub(e[j], back)); /* Knuth */
-            error[j] = vd_add(error[j], lost);
-            sum[j] = total;
-#endif
+        REAL(activate_term)(&of_max, x + i, terms, n);
+        if (first - i < n)
+            terms[first - i] -= 1; /* leaves 0 or a NaN */
+        REAL(add_to_lanes)(&lanes, terms, whole);
+        if (whole < n) {
+            real last[SUM_LANES] = {0};
+            memcpy(last, terms + whole, (n - whole) * sizeof(real));
+            REAL(add_to_lanes)(&lanes, last, SUM_LANES);
         }
     }
-    double lanes[SUM_LANES];
+    double sums[SUM_LANES];
     for (int j = 0; j < SUM_VECTORS; j++)
-        vd_store(lanes + j * (FI_LANES / 2), vd_add(sum[j], error[j]));
+        vd_store(sums + j * (FI_LANES / 2), vd_add(lanes.sum[j], lanes.error[j]));
     for (int width = SUM_LANES / 2; width > 0; width /= 2)
         for (int j = 0; j < width; j++)
-            lanes[j] += lanes[j + width];
-    return lanes[0];
+            sums[j] += sums[j + width];
+    return sums[0];
 }
 
 static void REAL(activate_softmax)(const fi_function *function, const void *from, void *to, size_t count)
@@ -732,5 +741,5 @@ static void REAL(activate_sparsemax)(const fi_function *function, const void *fr
 #undef RUN_VECTORS
 #undef SUM_LANES
 #undef SUM_VECTORS
-#undef ROW_VECTORS
+#undef TERMS
 #undef BETWEEN_STOPS
