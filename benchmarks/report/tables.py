@@ -22,6 +22,7 @@ TABLES = tables_promises.TABLES | tables_initializers.TABLES | tables_forward.TA
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("results", type=Path, help="what the names of the result files begin with")
     parser.add_argument("--second", type=Path, required=True, help="the same of the second machine")
+    parser.add_argument("--root", type=Path, default=DOCS.parent, help="the folder of README.md and docs/")
     parser.add_argument("--skip", nargs="+", default=[], choices=list(TABLES), help="tables to leave as they are")
 
 
@@ -51,5 +52,5 @@ def run(options: argparse.Namespace) -> None:
     first, second = loaded(options.results), loaded(options.second)
     texts = {name: make(first) for name, make in TABLES.items() if name not in options.skip}
     texts |= {name: make(second) for name, make in tables_promises.SECOND.items()}
-    written(DOCS / "performance.md", texts)
-    written(DOCS.parent / "README.md", {"summary": tables_promises.summary(first, second)})
+    written(options.root / "docs/performance.md", texts)
+    written(options.root / "README.md", {"summary": tables_promises.summary(first, second)})

@@ -98,10 +98,10 @@ def test_every_public_name_has_its_place_in_the_reference() -> None:
         assert {name for name in names if f"{name}_" not in names} == listed[f"fastinit.{name}"]
 
 
-def test_readme_names_every_initializer() -> None:
-    path = ROOT / "README.md"
+def test_the_first_page_names_every_initializer() -> None:
+    path = ROOT / "docs/index.md"
     if not path.exists():
-        pytest.skip("the README is not here")
+        pytest.skip("the docs are not here")
     text = path.read_text()
     for name in registry:
         function = getattr(fastinit, name)
