@@ -223,12 +223,18 @@ static uint64_t check_populations(fi_dtype dtype, unsigned char *memory)
     return hash(h, sum.out, COLUMNS * item);
 }
 
-/* What setup.py recognizes the module by that it made of the same sources with the same flags. */
-#ifdef FASTINIT_BUILD
-__attribute__((visibility("default"))) const char fi_build[] = FASTINIT_BUILD;
+#ifdef _WIN32
+#define PUBLIC __declspec(dllexport)
+#else
+#define PUBLIC __attribute__((visibility("default")))
 #endif
 
-__attribute__((visibility("default"))) const char *fi_check(void *memory)
+/* What setup.py recognizes the module by that it made of the same sources with the same flags. */
+#ifdef FASTINIT_BUILD
+PUBLIC const char fi_build[] = FASTINIT_BUILD;
+#endif
+
+PUBLIC const char *fi_check(void *memory)
 {
     static uint64_t (*const checks[KINDS])(fi_dtype, unsigned char *) = {check_laws, check_activations, check_products,
                                                                          check_orthogonal, check_populations};

@@ -9,13 +9,10 @@
 #include "pool.h"
 #include "kernels/table.h"
 #include "simd/fpmode.h"
-#include "stack.h"
+#include "system.h"
 
-#include <pthread.h>
-#include <signal.h>
 #include <stdatomic.h>
 #include <string.h>
-#include <time.h>
 
 #define MOST_WORKERS 255
 /* For the kernels' frames, which take 20 KiB at most, with or without sanitizers, and for whatever a tool that watches
@@ -30,9 +27,9 @@
 #define MOST_PIECES_BETWEEN_LOOKS 16
 
 static struct {
-    pthread_mutex_t owner; /* held by the caller whose task runs */
-    pthread_mutex_t lock;  /* guards all below that is not atomic */
-    pthread_cond_t wake, done;
+    system_lock owner; /* held by the caller whose task runs */
+    system_lock lock;  /* guards all below that is not atomic */
+    system_condition wake, done;
     atomic_int workers; /* threads that exist; the owner alone makes more */
     int tickets; /* how many of them may still join the task */
     atomic_int active; /* how many have joined and not finished */
@@ -41,10 +38,7 @@ static struct {
     int64_t pieces;
     atomic_int_fast64_t next;
     atomic_int stop;
-} pool = {.owner = PTHREAD_MUTEX_INITIALIZER,
-          .lock = PTHREAD_MUTEX_INITIALIZER,
-          .wake = PTHREAD_COND_INITIALIZER,
-          .done = PTHREAD_COND_INITIALIZER};
+} pool = {.owner = SYSTEM_LOCK, .lock = SYSTEM_LOCK, .wake = SYSTEM_CONDITION, .done = SYSTEM_CONDITION};
 
 static int (*ask)(void); /* or NULL */
 
@@ -62,13 +56,6 @@ typedef struct {
 } place;
 static _Thread_local place now;
 
-static int64_t nanoseconds(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
-}
-
 void pool_ask_with(int (*asked)(void)) { ask = asked; }
 
 int fi_stop_asked(void)
@@ -80,7 +67,7 @@ int fi_stop_asked(void)
         return 1;
     if (!w || --w->left > 0)
         return 0;
-    const int64_t time = nanoseconds();
+    const int64_t time = system_nanoseconds();
     if (w->asked == 0)
         w->asked = w->looked = time;
     if (time - w->looked >= LOOK_NANOSECONDS)
@@ -95,7 +82,7 @@ int fi_stop_asked(void)
     if (ask())
         atomic_store(now.stop, 1);
     fpmode_leave(mode);
-    w->looked = w->asked = nanoseconds();
+    w->looked = w->asked = system_nanoseconds();
     return atomic_load(now.stop);
 }
 
@@ -109,62 +96,44 @@ static void work(void)
     }
 }
 
-static void *worker(void *unused)
+static void worker(void)
 {
-    (void)unused;
     now.stop = &pool.stop;
-    pthread_mutex_lock(&pool.lock);
+    system_take(&pool.lock);
     for (;;) {
         while (pool.tickets == 0)
-            pthread_cond_wait(&pool.wake, &pool.lock);
+            system_wait(&pool.wake, &pool.lock);
         pool.tickets--;
         atomic_fetch_add(&pool.active, 1);
-        pthread_mutex_unlock(&pool.lock);
+        system_give(&pool.lock);
         work();
-        pthread_mutex_lock(&pool.lock);
+        system_take(&pool.lock);
         if (atomic_fetch_sub(&pool.active, 1) == 1)
-            pthread_cond_signal(&pool.done);
+            system_wake(&pool.done);
     }
-    return NULL;
 }
 
 /* In a forked child only the forking thread exists, and locks may be held by those that do not. */
 static void forget_threads(void)
 {
     memset(&pool, 0, sizeof pool);
-    pthread_mutex_init(&pool.owner, NULL);
-    pthread_mutex_init(&pool.lock, NULL);
-    pthread_cond_init(&pool.wake, NULL);
-    pthread_cond_init(&pool.done, NULL);
+    system_make_lock(&pool.owner);
+    system_make_lock(&pool.lock);
+    system_make_condition(&pool.wake);
+    system_make_condition(&pool.done);
 }
-
-static void register_fork_handler(void) { pthread_atfork(NULL, NULL, forget_threads); }
 
 /* Called by the owner. Fewer threads than wanted are no error: the caller works, too, and the next call tries again. */
 static void make_workers(int wanted)
 {
-    static pthread_once_t once = PTHREAD_ONCE_INIT;
-    static size_t stack = 0; /* a forked child's are no different */
-    pthread_attr_t attributes;
-    sigset_t all, before;
+    static int forgets = 0; /* a forked child does, too */
 
     if (pool.workers >= wanted)
         return;
-    pthread_once(&once, register_fork_handler);
-    sigfillset(&all); /* signals are for the caller's threads */
-    pthread_sigmask(SIG_SETMASK, &all, &before);
-    if (stack == 0)
-        stack = stack_size(WORKER_STACK);
-    pthread_attr_init(&attributes);
-    pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
-    while (pool.workers < wanted && stack > 0 && pthread_attr_setstacksize(&attributes, stack) == 0) {
-        pthread_t thread;
-        if (pthread_create(&thread, &attributes, worker, NULL) != 0)
-            break;
-        pool.workers++;
-    }
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
-    pthread_attr_destroy(&attributes);
+    if (!forgets)
+        system_after_fork(forget_threads);
+    forgets = 1;
+    pool.workers += system_start(worker, wanted - pool.workers, WORKER_STACK);
 }
 
 int pool_workers(void) { return atomic_load(&pool.workers); }
@@ -191,7 +160,7 @@ static int run_together(pool_task *task, void *context, int64_t pieces, int help
     now.watch = &w;
     make_workers(helpers);
 
-    pthread_mutex_lock(&pool.lock);
+    system_take(&pool.lock);
     pool.task = task;
     pool.context = context;
     pool.pieces = pieces;
@@ -199,25 +168,25 @@ static int run_together(pool_task *task, void *context, int64_t pieces, int help
     atomic_store(&pool.stop, 0);
     pool.tickets = helpers < pool.workers ? helpers : pool.workers;
     for (int i = 0; i < pool.tickets; i++)
-        pthread_cond_signal(&pool.wake);
-    pthread_mutex_unlock(&pool.lock);
+        system_wake(&pool.wake);
+    system_give(&pool.lock);
 
     work();
 
     /* Who has not joined by now is not needed. The others are at their last piece: look a moment before
      * going to sleep. */
-    pthread_mutex_lock(&pool.lock);
+    system_take(&pool.lock);
     pool.tickets = 0;
-    pthread_mutex_unlock(&pool.lock);
-    for (int64_t start = nanoseconds(); atomic_load(&pool.active) > 0;)
-        if (nanoseconds() - start > SPIN_NANOSECONDS)
+    system_give(&pool.lock);
+    for (int64_t start = system_nanoseconds(); atomic_load(&pool.active) > 0;)
+        if (system_nanoseconds() - start > SPIN_NANOSECONDS)
             break;
-    pthread_mutex_lock(&pool.lock);
+    system_take(&pool.lock);
     while (atomic_load(&pool.active) > 0)
-        pthread_cond_wait(&pool.done, &pool.lock);
-    pthread_mutex_unlock(&pool.lock);
+        system_wait(&pool.done, &pool.lock);
+    system_give(&pool.lock);
     const int stopped = atomic_load(&pool.stop);
-    pthread_mutex_unlock(&pool.owner);
+    system_give(&pool.owner);
     return stopped;
 }
 
@@ -227,9 +196,8 @@ int pool_run(pool_task *task, void *context, int64_t pieces, int threads)
     if (helpers > pieces - 1)
         helpers = (int)(pieces - 1);
     const place outer = now; /* who is asked may call, too */
-    const int stopped = helpers < 1 || pthread_mutex_trylock(&pool.owner) != 0
-                            ? run_alone(task, context, pieces)
-                            : run_together(task, context, pieces, helpers);
+    const int stopped = helpers < 1 || !system_try(&pool.owner) ? run_alone(task, context, pieces)
+                                                                : run_together(task, context, pieces, helpers);
     now = outer;
     return stopped;
 }

@@ -2,6 +2,7 @@
  * there: of the program, of all libraries that it was started with, and a surplus that GLIBC_TUNABLES sets; it can be
  * of any size, and no public function tells it. So a thread on memory of our own says how far down it begins.
  */
+#ifndef _WIN32
 #define _DEFAULT_SOURCE
 #define _POSIX_C_SOURCE 200809L
 #define _DARWIN_C_SOURCE
@@ -62,3 +63,5 @@ size_t stack_size(size_t usable)
     }
     return 0;
 }
+
+#endif

@@ -1,4 +1,4 @@
-/* How large a thread's stack must be made. */
+/* How large a thread's stack must be made, for system_posix.c. */
 #ifndef FASTINIT_STACK_H
 #define FASTINIT_STACK_H
 
