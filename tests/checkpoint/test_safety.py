@@ -386,3 +386,24 @@ def test_a_function_is_told_how_far_it_is(tmp_path: Path, monkeypatch: pytest.Mo
 def test_silent_where_there_is_no_terminal(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     write(tmp_path, TENSORS, RULES, seed=SEED, progress=True)
     assert capfd.readouterr() == ("", "")
+
+
+def test_under_windows_it_is_planned_and_not_written(tmp_path: Path) -> None:
+    """Played by this system without fcntl, and with that name. The command, and with it all others, can be started."""
+    program = (
+        "import sys, numpy, ctypes, argparse, contextlib, json\n"
+        "sys.platform, sys.modules['fcntl'] = 'win32', None\n"
+        "import fastinit.__main__, fastinit.checkpoint as checkpoint\n"
+        "wanted = {'a.weight': ((4, 3), 'float32')}, {'.*': 'he_normal'}\n"
+        "print(len(checkpoint.plan(*wanted).shards))\n"
+        "try:\n"
+        "    checkpoint.write(sys.argv[1], *wanted, seed=0)\n"
+        "except OSError as error:\n"
+        "    print(error.strerror)\n"
+    )
+    environment = {**os.environ, "PYTHONPATH": str(Path(fastinit.__file__).parents[1])}
+    said = subprocess.check_output(
+        [sys.executable, "-c", program, tmp_path / "out"], env=environment, text=True
+    ).splitlines()
+    assert said == ["1", "a checkpoint must be written under Linux or macOS. Received: Windows"]
+    assert not (tmp_path / "out").exists()

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import fcntl
 import os
+import sys
 from pathlib import Path
+
+if sys.platform != "win32":  # there nothing is written; see _write.py
+    import fcntl
 
 _ZEROS = bytes(1 << 20)
 # What a system or a file system without such an operation says.

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import fcntl
 import mmap
 import os
+import sys
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -16,6 +16,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ._files import Unfinished, write_at
+
+if sys.platform != "win32":  # there nothing is written; see _write.py
+    import fcntl
 
 Fill = Callable[[int, NDArray[np.uint8]], None]
 Told = Callable[[int], None]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import sys
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -98,7 +99,7 @@ def write(
         If there are files that are not of this checkpoint, and not `overwrite`. Nothing has been written then.
     OSError
         If there is no room for the files (nothing has been written then), a file system has no O_DIRECT, another
-        process is writing the same file, or the disk fails.
+        process is writing the same file, the disk fails, or the system is Windows, which has other locks and maps.
 
     Examples
     --------
@@ -118,7 +119,10 @@ def write(
         check_threads(threads)
     if seed is None and asked.part[1] > 1:
         raise ValueError("`seed` must be given where there are several parts. Received: seed=None")
-    return Writing(_directory(directory), asked, Key(seed), overwrite, direct, threads, progress).do()
+    folder = _directory(directory)
+    if sys.platform == "win32":
+        raise OSError(errno.ENOSYS, "a checkpoint must be written under Linux or macOS. Received: Windows", str(folder))
+    return Writing(folder, asked, Key(seed), overwrite, direct, threads, progress).do()
 
 
 def _directory(directory: Any) -> Path:
