@@ -134,10 +134,13 @@ def test_every_name_of_version_0_1_is_still_here() -> None:
     assert all(hasattr(fastinit, name) for name in fastinit.__all__)
 
 
-def test_a_source_distribution_holds_all_that_builds() -> None:
+def test_a_source_distribution_holds_all_that_builds_and_tests() -> None:
+    """All files of the folders that it names, but what building and testing leave there."""
     lines = (ROOT / "MANIFEST.in").read_text().splitlines()
-    (patterns,) = (line.split()[2:] for line in lines if line.startswith("recursive-include src/fastinit "))
-    left_out = {".so", ".pyc"}
-    for path in PACKAGE.rglob("*"):
-        if path.is_file() and path.suffix not in left_out:
-            assert any(path.match(pattern) for pattern in patterns), path
+    included = [line.split()[1:] for line in lines if line.startswith("recursive-include ")]
+    assert {folder for folder, *_ in included} > {"src/fastinit", "tests", "tools"}
+    for folder, *patterns in included:
+        for path in (ROOT / folder).rglob("*"):
+            made_here = path.suffix in (".so", ".pyd", ".pyc") or {".hypothesis", ".benchmarks"} & set(path.parts)
+            if path.is_file() and not made_here and "docs/reference/generated" not in path.as_posix():
+                assert any(path.match(pattern) for pattern in patterns), path

@@ -16,7 +16,7 @@ import pytest
 
 from fastinit import _kernels
 from support.disassembly import instructions, unknown_to
-from support.native import MACHINE, setup_constant
+from support.native import MACHINE, flags_of_isas
 
 if sys.platform != "linux" or MACHINE != "x86_64":
     pytest.skip("instructions of x86-64 in a file as Linux has them", allow_module_level=True)
@@ -37,7 +37,7 @@ def processor_of(flags: list[str]) -> str:
     return "+".join([BASELINE, *extensions, *(["popcnt"] if extensions else [])])
 
 
-PROCESSORS = {f"{isa}.c": processor_of(flags) for isa, flags in setup_constant("ISA_FLAGS")["x86_64"].items()}
+PROCESSORS = {f"{isa}.c": processor_of(flags) for isa, flags in flags_of_isas("x86_64").items()}
 
 
 def may_stand(text: str, function: str) -> bool:

@@ -236,14 +236,15 @@ static void *normal(fi_dtype dtype, uint64_t key, int64_t count)
     return job.out;
 }
 
-/* Workspace that begins on a cache line, and behind which nothing may be written. */
+/* Workspace that begins on a cache line, and behind which nothing may be written. The byte before it says how far it lies
+ * behind the start of its allocation: not all systems have aligned_alloc. */
 static unsigned char *workspace_of(size_t bytes)
 {
-    unsigned char *memory = aligned_alloc(64, bytes + 64);
-    if (!memory)
-        fail("no memory", "");
-    memset(memory, 0xA5, bytes + 64);
-    return memory;
+    unsigned char *const memory = allocate(bytes + 128);
+    const size_t shift = 64 - (uintptr_t)memory % 64;
+    memset(memory, 0xA5, bytes + 128);
+    memory[shift - 1] = (unsigned char)shift;
+    return memory + shift;
 }
 
 static void check_workspace(unsigned char *memory, size_t bytes)
@@ -251,7 +252,7 @@ static void check_workspace(unsigned char *memory, size_t bytes)
     for (size_t i = 0; i < 64; i++)
         if (memory[bytes + i] != 0xA5)
             fail("written behind the workspace", "");
-    free(memory);
+    free(memory - memory[-1]);
 }
 
 /* Values, given in C order, where an array shall have them, in an allocation that holds nothing else. */
