@@ -3,6 +3,7 @@
 import hashlib
 import os
 import platform
+import shlex
 import shutil
 import signal
 import subprocess
@@ -143,7 +144,7 @@ class BuildKernels(build_ext):
             self.compiler = "mingw32"  # as setuptools calls gcc there; the compiler is CC's, which may be clang
 
     def run(self):
-        if WINDOWS and shutil.which(os.environ.get("CC", "gcc")) is None:
+        if WINDOWS and shutil.which(shlex.split(os.environ.get("CC", "gcc"))[0]) is None:
             sys.exit("fastinit: building under Windows needs gcc (MinGW-w64), or another that CC names, on the PATH")
         super().run()
 
