@@ -74,9 +74,9 @@ WINDOWS_GCC_FLAGS = ["-Wa,-muse-unaligned-vector-move"]
 # FASTINIT_SANITIZE=address,undefined builds with sanitizers; see CONTRIBUTING.md.
 SANITIZE = os.environ.get("FASTINIT_SANITIZE")
 SANITIZER_FLAGS = [f"-fsanitize={SANITIZE}", "-fno-sanitize-recover=all", "-g1", "-O1"] if SANITIZE else []
-# The kernels are large inlined functions. Sanitized as all else is, each instruction set's would be compiled for minutes;
-# with calls for checks (the parameter is gcc's), and without those checks of pointers that AddressSanitizer makes
-# anyway, it is seconds. Python's -fwrapv would hide an overflow.
+# The kernels are large inlined functions. Sanitized as all else is, each instruction set's would be compiled for
+# minutes; with calls for checks (the parameter is gcc's), and without those checks of pointers that AddressSanitizer
+# makes anyway, it is seconds. Python's -fwrapv would hide an overflow.
 SANITIZED_KERNEL_FLAGS = [
     "-fno-wrapv",
     "-fno-sanitize=null,object-size,pointer-overflow",
