@@ -13,6 +13,7 @@ import numpy as np
 from hypothesis import strategies as st
 
 import fastinit
+from fastinit.forward._activation import PARAMETERS
 
 # What a call may raise. MemoryError: a shape of 10**15 elements is a right one.
 REFUSALS = (TypeError, ValueError, MemoryError)
@@ -46,10 +47,10 @@ ARRAYS = st.builds(
     st.sampled_from("CF"),
     st.sampled_from([1, 2, -1]),
 )
-FLOATS = st.builds(np.full, SHAPES, NUMBERS.filter(lambda x: abs(x) < 1e300).map(float), st.sampled_from(["f4", "f8"]))
+FLOATS = st.builds(np.full, SHAPES, NUMBERS.filter(lambda x: abs(x) < 3e38).map(float), st.sampled_from(["f4", "f8"]))
 ACTIVATIONS = st.one_of(
-    st.none(),
-    st.sampled_from(["relu", "gelu", "softmax", "tanh", "leaky_relu", "log_softmax", "elu"]),
+    st.sampled_from(sorted(PARAMETERS)),
+    st.sampled_from([(name, {key: 0.5}) for name, of_name in PARAMETERS.items() for key in of_name]),
     st.tuples(st.sampled_from(["leaky_relu", "elu", "relu"]), NUMBERS),
 )
 # What an argument of a name usually is; any argument may also be anything.
@@ -71,7 +72,12 @@ USUAL: dict[str, st.SearchStrategy[Any]] = {
     "x": st.one_of(FLOATS, ARRAYS),
     "weight": ARRAYS,
     "bias": st.one_of(st.none(), ARRAYS),
-    "activation": ACTIVATIONS,
+    "activation": st.one_of(st.none(), ACTIVATIONS),
+    "axis": st.one_of(st.just(-1), st.integers(-3, 3), st.lists(st.integers(-3, 3), max_size=3).map(tuple)),
+    "antithetic": st.booleans(),
+    "squares": st.booleans(),
+    "sigma": st.floats(0, 10),
+    "population": st.one_of(st.none(), st.integers(0, 9)),
     "value": st.one_of(NUMBERS, ARRAYS),
     "scale": st.floats(0, 1e6),
     "std": st.floats(0, 1e6),
@@ -84,11 +90,36 @@ USUAL: dict[str, st.SearchStrategy[Any]] = {
     "column_axis": st.integers(-3, 3),
     "name": st.sampled_from(["he_normal", "HeNormal", "zeros", "none such"]),
 }
+
+
+def run_network(
+    x: Any,
+    weight: Any,
+    bias: Any = None,
+    activation: Any = None,
+    *,
+    transpose_weight: Any = False,
+    out: Any = None,
+    threads: Any = None,
+) -> Any:
+    """An MLP of one layer."""
+    return fastinit.MLP([(weight, bias, activation)], transpose_weight=transpose_weight)(x, out=out, threads=threads)
+
+
+def initialize_one(initializer: Any, shape: Any, dtype: Any = None, out: Any = None, seed: Any = 0) -> Any:
+    return fastinit.initialize({"tensor": (initializer, shape, {"dtype": dtype, "out": out})}, seed=seed)["tensor"]
+
+
 FUNCTIONS = {
     name: function
     for name in fastinit.__all__
     if inspect.isfunction(function := getattr(fastinit, name)) and name not in ("initialize", "propagate", "lsuv")
-}
+} | {"MLP": run_network, "initialize": initialize_one}
+USUAL["initializer"] = st.sampled_from(
+    sorted(name for name in FUNCTIONS if "shape" in inspect.signature(FUNCTIONS[name]).parameters)
+)
+# Their results may be what they are given: infinite, or NaN.
+OF_ARRAYS = ("dense", "activate", "constant", "MLP", "perturb", "recombine")
 
 
 @st.composite
@@ -103,11 +134,37 @@ def products(draw: Callable[[Any], Any]) -> dict[str, Any]:
 
 
 @st.composite
+def elements(draw: Callable[[Any], Any]) -> dict[str, Any]:
+    """An array, an activation, and perhaps which of its elements take part."""
+    x = draw(FLOATS)
+    where = draw(st.sampled_from([None, np.ones(x.shape, bool), np.arange(x.size).reshape(x.shape) % 3 > 0]))
+    return {"x": x, "name": draw(ACTIVATIONS)} | ({} if where is None else {"where": where})
+
+
+@st.composite
+def populations(draw: Callable[[Any], Any]) -> dict[str, Any]:
+    """What `perturb` and `recombine` are about: parameters, and a weight for each member."""
+    like = draw(FLOATS).ravel()
+    return {"theta": like, "like": like, "weights": draw(st.lists(st.floats(-9, 9), max_size=9))}
+
+
+# Arguments that belong together, of functions that take such.
+TOGETHER = {
+    "dense": products(),
+    "MLP": products(),
+    "activate": elements(),
+    "perturb": populations(),
+    "recombine": populations(),
+}
+
+
+@st.composite
 def calls(draw: Callable[[Any], Any]) -> tuple[str, dict[str, Any]]:
     """The name of a public function and arguments for it, some of them missing."""
     name = draw(st.sampled_from(sorted(FUNCTIONS)))
-    parameters = inspect.signature(FUNCTIONS[name]).parameters.values()
-    arguments: dict[str, Any] = draw(products()) if name == "dense" else {}
+    parameters = list(inspect.signature(FUNCTIONS[name]).parameters.values())
+    together = draw(TOGETHER[name]) if name in TOGETHER else {}
+    arguments: dict[str, Any] = {key: value for key, value in together.items() if key in {p.name for p in parameters}}
     for parameter in parameters:
         needed = parameter.default is parameter.empty
         if parameter.name not in arguments and (needed or draw(st.integers(0, 2)) == 0):
@@ -162,6 +219,6 @@ def check(name: str, arguments: dict[str, Any]) -> bool:
                 value is out for key, value in arguments.items() if key != "out"
             ):
                 assert again.tobytes() == first, f"{name}: other bits at the second call"
-        if name not in ("dense", "activate", "constant") and result.dtype.kind == "f":
+        if name not in OF_ARRAYS and result.dtype.kind == "f":
             assert np.isfinite(result).all(), f"{name}: a value that is not finite"
     return True
