@@ -42,6 +42,9 @@ typedef void fi_activate_run(const fi_function *function, const void *x, void *o
 #define FI_BLOCK_DEPTH 512
 #define FI_BLOCK_ROWS(itemsize) ((itemsize) == 4 ? 120 : 60)
 #define FI_BLOCK_BYTES 2048
+/* All strips of a right-hand matrix of so many bytes stay in the first-level cache: tiles of one height take them all,
+ * then those of the other, and what follows need not be asked for. */
+#define FI_NEAR_BYTES (1 << 15)
 
 /* Of n, in as few parts as are at most so long: the length of all but the last, a multiple of `unit`. */
 static inline int64_t fi_even(int64_t n, int64_t most, int64_t unit)
