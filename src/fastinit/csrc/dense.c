@@ -89,7 +89,7 @@ static void divide_evenly(const fi_dense_job *job, int64_t wanted, int64_t tile_
 static void divide(const fi_dense_job *job, int threads, fi_dense_plan *plan)
 {
     const fi_kernels *kernels = fi_current_kernels();
-    const int64_t strip = kernels->tile_columns[job->dtype], itemsize = (int64_t)fi_itemsize(job->dtype);
+    const int64_t strip = kernels->tile_columns[job->dtype], itemsize = (int64_t)real_size(job->dtype);
     int64_t items = 1;
     for (int i = 0; i < job->ndim; i++)
         items *= job->shape[i];
@@ -128,7 +128,7 @@ static void divide(const fi_dense_job *job, int threads, fi_dense_plan *plan)
     int64_t packed = 0; /* columns that go through workspace */
     if (plan->packs)
         packed = plan->column_chunk;
-    else if (job->columns % strip != 0)
+    else if (remainder_of(job->columns, strip) != 0)
         packed = strip;
     const int64_t panels = plan->packs && plan->row_chunk >= PACKED_ROWS
                                ? least(plan->row_chunk, FI_BLOCK_ROWS(itemsize) + kernels->tile_rows)
@@ -151,7 +151,7 @@ static int64_t outermost(const fi_dense_job *job) { return job->ndim > 0 ? job->
 /* Steps first .. first + count along the outermost axis; x is what has been gathered of them. */
 static fi_dense_job part_of(const fi_dense_job *job, int64_t first, int64_t count, const void *x)
 {
-    const size_t itemsize = fi_itemsize(job->dtype);
+    const size_t itemsize = real_size(job->dtype);
     int64_t out_step = takes_halves(job->function.activation) ? job->columns / 2 : job->columns;
     fi_dense_job part = *job;
     part.x = x;
@@ -171,7 +171,7 @@ static fi_dense_job part_of(const fi_dense_job *job, int64_t first, int64_t coun
 
 static size_t gathered_bytes(const fi_dense_job *job, int64_t elements)
 {
-    return (size_t)round_up(elements * (int64_t)fi_itemsize(job->dtype), 64);
+    return (size_t)round_up(elements * (int64_t)real_size(job->dtype), 64);
 }
 
 /* The most workspace that parts of so many steps need; all but the last have the same size. */
@@ -193,7 +193,7 @@ static size_t workspace_of_parts(const fi_dense_job *job, int64_t steps, int thr
 static void plan_gating(const fi_dense_job *job, int threads, fi_dense_plan *plan)
 {
     const int64_t whole = outermost(job), rows = plan->items * job->rows / whole; /* of a step */
-    const int64_t bytes = job->columns * (int64_t)fi_itemsize(job->dtype), fit = GATED_BYTES / bytes;
+    const int64_t bytes = job->columns * (int64_t)real_size(job->dtype), fit = GATED_BYTES / bytes;
     const int64_t wanted = chunks(fit > GATED_ROWS ? fit : GATED_ROWS, rows);
     plan->part = least(wanted, whole);
     plan->gated_bytes = gathered_bytes(job, plan->part * rows * job->columns);
@@ -208,7 +208,7 @@ static void plan_gathering(const fi_dense_job *job, int threads, fi_dense_plan *
     plan->bias_bytes = gathered_bytes(job, job->bias_from.elements);
     plan->x_bytes = gathered_bytes(job, job->x_from.elements);
     if (plan->x_bytes > PART_BYTES && job->x_from.elements == whole * step && !plan->gated_bytes) {
-        int64_t part = PART_BYTES / (step * (int64_t)fi_itemsize(job->dtype));
+        int64_t part = PART_BYTES / (step * (int64_t)real_size(job->dtype));
         if (part < (job->ndim > 0 ? 1 : PART_ROWS))
             part = job->ndim > 0 ? 1 : PART_ROWS;
         plan->part = least(part, whole);
@@ -238,7 +238,7 @@ static void dense_piece(void *context, int64_t piece)
     const fi_dense_job *job = task->job;
     const fi_dense_plan *plan = task->plan;
     const fi_kernels *kernels = fi_current_kernels();
-    const size_t itemsize = fi_itemsize(job->dtype);
+    const size_t itemsize = real_size(job->dtype);
     const int64_t strip = kernels->tile_columns[job->dtype];
     int64_t column = 0, row = 0, item = 0;
     if (piece > 0) {
@@ -248,7 +248,7 @@ static void dense_piece(void *context, int64_t piece)
     }
     const int64_t columns = least(job->columns - column, plan->column_chunk);
     /* Columns whose strips are read in place. */
-    const int64_t whole = plan->packs ? 0 : columns - (int64_t)((uint32_t)columns % (uint32_t)strip);
+    const int64_t whole = plan->packs ? 0 : columns - remainder_of(columns, strip);
     int64_t x_item = 0, weight_item = 0, bias_item = 0;
     for (int64_t i = item > 0 ? job->ndim - 1 : -1, rest = item; i >= 0; i--) {
         const int64_t index = rest % job->shape[i];
@@ -337,7 +337,8 @@ static int run_products(const fi_dense_job *job, const fi_dense_plan *plan, void
     dense_task task;
     task.job = job;
     task.plan = plan;
-    slots_make(&task.slots, workspace, plan->slot, plan->threads);
+    if (plan->slot)
+        slots_make(&task.slots, workspace, plan->slot, plan->threads);
     if (pool_run(dense_piece, &task, plan->items * plan->row_chunks * plan->column_chunks, plan->threads))
         return 1;
     if (!works_on_rows(job->function.activation) || takes_halves(job->function.activation))
@@ -351,7 +352,7 @@ static int run_gated(const fi_dense_job *job, const fi_dense_plan *plan, unsigne
 {
     const int64_t steps = outermost(job), x_step = job->ndim > 0 ? job->x_item[0] : job->x_row;
     for (int64_t first = 0; first < steps; first += plan->part) {
-        const void *const x = at(job->x, first * x_step, fi_itemsize(job->dtype));
+        const void *const x = at(job->x, first * x_step, real_size(job->dtype));
         fi_dense_job part = part_of(job, first, least(plan->part, steps - first), x);
         void *const out = part.out;
         fi_dense_plan division;

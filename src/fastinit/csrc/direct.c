@@ -52,8 +52,8 @@ fi_product_kernel fi_kernel_for(fi_dtype dtype, int64_t rows, int64_t depth, int
     if (columns < lanes || depth == 0)
         return FI_TILES;
     if (weight_column == 1) {
-        const double bytes = (double)depth * (double)columns * (double)fi_itemsize(dtype);
-        if (rows <= FI_SWEEP_MOST && bytes >= SWEPT_BYTES && kernels->direct[FI_SWEEP][dtype])
+        if (rows <= FI_SWEEP_MOST && kernels->direct[FI_SWEEP][dtype] &&
+            (double)depth * (double)columns * (double)real_size(dtype) >= SWEPT_BYTES)
             return FI_SWEEP;
     } else if (weight_row == 1 && rows <= MOST_ROWS_ACROSS) {
         return FI_ACROSS_COLUMNS;

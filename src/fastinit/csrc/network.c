@@ -33,7 +33,7 @@ static double layer_work(const fi_network_job *job, const fi_layer *layer)
 
 void fi_plan_network(const fi_network_job *job, int threads, fi_network_plan *plan)
 {
-    const int64_t itemsize = (int64_t)fi_itemsize(job->dtype), tile_rows = fi_current_kernels()->tile_rows;
+    const int64_t itemsize = (int64_t)real_size(job->dtype), tile_rows = fi_current_kernels()->tile_rows;
     double most_work = 0; /* of a layer */
     plan->work = 0;
     plan->widest = 0;
@@ -85,7 +85,7 @@ static fi_product layer_product(const fi_network_job *job, const fi_layer *layer
                                 const void *x, int64_t x_row, int64_t column, int64_t count, void *out)
 {
     const fi_kernels *kernels = fi_current_kernels();
-    const size_t itemsize = fi_itemsize(job->dtype);
+    const size_t itemsize = real_size(job->dtype);
     const int64_t strip = kernels->tile_columns[job->dtype];
     return (fi_product){
         .rows = rows,
@@ -151,7 +151,7 @@ static outputs outputs_of(const fi_network_job *job, const fi_network_plan *plan
     if (i + 1 < job->count || takes_halves(layer->function.activation))
         out.product = out.result = buffers + (size_t)(i & 1) * plan->between;
     if (i + 1 == job->count) {
-        out.result = at(job->out, (item * job->rows + row) * fi_outputs(layer), fi_itemsize(job->dtype));
+        out.result = at(job->out, (item * job->rows + row) * fi_outputs(layer), real_size(job->dtype));
         if (!takes_halves(layer->function.activation))
             out.product = out.result;
     }
@@ -164,7 +164,7 @@ static void activate_rows(const fi_network_job *job, const fi_layer *layer, int6
 {
     if (!works_on_rows(layer->function.activation))
         return;
-    const size_t itemsize = fi_itemsize(job->dtype);
+    const size_t itemsize = real_size(job->dtype);
     fi_activate_run *const activate = fi_current_kernels()->activate[layer->function.activation][job->dtype];
     for (int64_t r = 0; r < rows && !fi_stop_asked(); r++)
         activate(&layer->function, at(out->product, r * layer->columns, itemsize),
@@ -182,8 +182,8 @@ static void run_item(const fi_network_job *job, const fi_network_plan *plan, int
         const outputs out = outputs_of(job, plan, i, item, row, buffers);
         fi_product product = layer_product(job, layer, item, rows, x, x_row, 0, layer->columns, out.product);
         if (more && layer->strips_item) { /* the next item's weights */
-            product.next = at(product.weight, layer->strips_item, fi_itemsize(job->dtype));
-            product.next_end = at(product.next, layer->strips_item, fi_itemsize(job->dtype));
+            product.next = at(product.weight, layer->strips_item, real_size(job->dtype));
+            product.next_end = at(product.next, layer->strips_item, real_size(job->dtype));
         }
         multiply(job->dtype, &product);
         activate_rows(job, layer, rows, &out);
@@ -212,7 +212,7 @@ static void network_piece(void *context, int64_t piece)
                 fi_gather(&job->x_from, (item * job->rows + row) * depth, rows * depth, gathered);
             x = gathered;
         } else {
-            x = at(job->x, item * job->x_item + row * job->x_row, fi_itemsize(job->dtype));
+            x = at(job->x, item * job->x_item + row * job->x_row, real_size(job->dtype));
         }
         run_item(job, plan, item, item + 1 < last, row, x, buffers);
     }

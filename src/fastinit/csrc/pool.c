@@ -139,12 +139,12 @@ static void make_workers(int wanted)
 int pool_workers(void) { return atomic_load(&pool.workers); }
 
 /* Without the pool; nothing is known of it here, because it may be at another caller's task. */
-static int run_alone(pool_task *task, void *context, int64_t pieces)
+static int run_alone(place *here, pool_task *task, void *context, int64_t pieces)
 {
     atomic_int stop = 0;
     watch w = NEW_WATCH;
-    now.stop = &stop;
-    now.watch = &w;
+    here->stop = &stop;
+    here->watch = &w;
     for (int64_t piece = 0; piece < pieces; piece++) {
         if (piece > 0 && fi_stop_asked())
             break;
@@ -153,11 +153,11 @@ static int run_alone(pool_task *task, void *context, int64_t pieces)
     return atomic_load(&stop);
 }
 
-static int run_together(pool_task *task, void *context, int64_t pieces, int helpers)
+static int run_together(place *here, pool_task *task, void *context, int64_t pieces, int helpers)
 {
     watch w = NEW_WATCH;
-    now.stop = &pool.stop;
-    now.watch = &w;
+    here->stop = &pool.stop;
+    here->watch = &w;
     make_workers(helpers);
 
     system_take(&pool.lock);
@@ -195,9 +195,11 @@ int pool_run(pool_task *task, void *context, int64_t pieces, int threads)
     int helpers = threads - 1 < MOST_WORKERS ? threads - 1 : MOST_WORKERS;
     if (helpers > pieces - 1)
         helpers = (int)(pieces - 1);
-    const place outer = now; /* who is asked may call, too */
-    const int stopped = helpers < 1 || !system_try(&pool.owner) ? run_alone(task, context, pieces)
-                                                                : run_together(task, context, pieces, helpers);
-    now = outer;
+    place *here = &now;
+    FI_OPAQUE(here); /* to look it up once more takes as long as much of a short call */
+    const place outer = *here; /* who is asked may call, too */
+    const int stopped = helpers < 1 || !system_try(&pool.owner) ? run_alone(here, task, context, pieces)
+                                                                : run_together(here, task, context, pieces, helpers);
+    *here = outer;
     return stopped;
 }

@@ -10,7 +10,15 @@
 
 static inline int64_t least(int64_t a, int64_t b) { return a < b ? a : b; }
 static inline int64_t round_up(int64_t n, int64_t unit) { return (n + unit - 1) / unit * unit; }
+/* Of numbers that are not negative; small ones, as they mostly are, divide in half the time. */
+static inline int64_t remainder_of(int64_t n, int64_t unit)
+{
+    return (uint64_t)(n | unit) <= UINT32_MAX ? (int64_t)((uint32_t)n % (uint32_t)unit) : n % unit;
+}
 static inline int64_t chunks(int64_t n, int64_t chunk) { return chunk > 0 ? (n + chunk - 1) / chunk : 0; }
+
+/* Bytes of a number that products are made of. */
+static inline size_t real_size(fi_dtype dtype) { return dtype == FI_F64 ? 8 : 4; }
 
 /* Threads that `pieces` can use, from 1 to `threads`. */
 static inline int threads_for(int64_t pieces, int threads)
