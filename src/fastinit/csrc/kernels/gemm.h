@@ -104,13 +104,15 @@ static void REAL(buffered_strips)(REAL(block) *block, int strips, int64_t column
 
 /* While many rows meet one strip, the next strip comes nearer: line by line of a packed strip; of an unpacked one, a
  * line of each row. */
-static inline REAL(ahead) REAL(next_strip)(const REAL(tiles) *t, int packed)
+static inline void REAL(ask_for_next_strip)(REAL(tiles) *t, int packed)
 {
     const char *const near = (const char *)(t->b + t->strip);
-    const ptrdiff_t rows = (ptrdiff_t)t->depth * CACHE_LINE;
+    const ptrdiff_t depth = (ptrdiff_t)t->depth, size = sizeof(real);
+    t->asks = 1;
     if (packed)
-        return (REAL(ahead)){near, near + rows / CACHE_LINE * TILE_COLUMNS * (ptrdiff_t)sizeof(real), CACHE_LINE, rows};
-    return (REAL(ahead)){near, near + TILE_COLUMNS * sizeof(real), t->step * (ptrdiff_t)sizeof(real), CACHE_LINE};
+        t->near = (REAL(ahead)){near, near + depth * TILE_COLUMNS * size, CACHE_LINE, depth * CACHE_LINE};
+    else
+        t->near = (REAL(ahead)){near, near + TILE_COLUMNS * size, t->step * size, CACHE_LINE};
 }
 
 static void REAL(product_block)(const fi_product *p, int64_t row, int64_t rows, int64_t from, int64_t to, int64_t k,
@@ -131,7 +133,9 @@ static void REAL(product_block)(const fi_product *p, int64_t row, int64_t rows, 
     t->strip = p->strip;
     t->add = p->add || k > 0;
     t->relu = last && p->activation == FI_RELU;
+    t->near.at = t->near.end = 0;
     t->far = (REAL(ahead)){*next, p->next_end, CACHE_LINE, depth * CACHE_LINE};
+    t->asks = t->far.at < t->far.end;
     if (p->panels)
         for (int r = 0, i = 0, high; i < block.count; i++, r += high) {
             high = block.height + (i < block.tall);
@@ -147,10 +151,11 @@ static void REAL(product_block)(const fi_product *p, int64_t row, int64_t rows, 
         t->step = p->packed && whole == 0 ? left : p->step;
         t->b = (const real *)p->weight + column / TILE_COLUMNS * p->strip + k * t->step;
         t->bias = last && p->bias ? (const real *)p->bias + column : 0;
-        t->near.at = t->near.end = 0;
         t->copy = 0;
         const int strips = left <= REAL_LANES ? 0 : REAL(strips_at_once)(tallest, whole);
         const int64_t width = strips == 0 ? REAL_LANES : strips * TILE_COLUMNS;
+        if (by_strips && block.count > 2 && whole > strips)
+            REAL(ask_for_next_strip)(t, p->packed);
         if (activates || left < width) {
             columns = left < width ? left : width;
             REAL(buffered_strips)(&block, strips, columns, activates, out);
@@ -158,8 +163,6 @@ static void REAL(product_block)(const fi_product *p, int64_t row, int64_t rows, 
         }
         const int64_t groups = by_strips || strips == 0 ? 1 : (int)whole / strips;
         columns = groups * width;
-        if (by_strips && block.count > 2 && whole > strips)
-            t->near = REAL(next_strip)(t, p->packed);
 #if TILE_COPIES
         if (p->copy && by_strips && strips == 1 && block.count > 1)
             t->copy = p->copy;

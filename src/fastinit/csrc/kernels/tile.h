@@ -63,6 +63,7 @@ typedef struct {
     int add, relu;
     const real *bias;
     real *copy; /* the first tile leaves the strip packed here, from where the others read it; or NULL */
+    int asks; /* whether there is any of what follows */
     REAL(ahead) near, far; /* asked for one after the other, a tile's share at a time */
 } REAL(tiles);
 
@@ -108,6 +109,7 @@ FI_ALWAYS_INLINE void REAL(tile_step)(const int rows, const int vectors, const i
 FI_ALWAYS_INLINE void REAL(load_sums)(const int rows, const int vectors, const real *from, ptrdiff_t row,
                                       vr sum[TILE_ROWS][MOST_VECTORS])
 {
+    FI_OPAQUE(row); /* as in the loop over k */
 #pragma GCC unroll 16
     for (int r = 0; r < rows; r++) {
         if (r > 0 && r % 3 == 0)
@@ -122,6 +124,7 @@ FI_ALWAYS_INLINE void REAL(load_sums)(const int rows, const int vectors, const r
 FI_ALWAYS_INLINE void REAL(store_sums)(const int rows, const int vectors, real *to, ptrdiff_t row,
                                        vr sum[TILE_ROWS][MOST_VECTORS])
 {
+    FI_OPAQUE(row);
 #pragma GCC unroll 16
     for (int r = 0; r < rows; r++) {
         if (r > 0 && r % 3 == 0)
@@ -136,6 +139,9 @@ FI_ALWAYS_INLINE void REAL(store_sums)(const int rows, const int vectors, real *
 /* The next tile's share of what will be wanted, or NULL. */
 static inline const char *REAL(next_line)(REAL(tiles) *t, ptrdiff_t *step)
 {
+    *step = 0;
+    if (!t->asks)
+        return 0;
     REAL(ahead) *const ahead = t->near.at < t->near.end ? &t->near : &t->far;
     const char *const line = ahead->at;
     *step = ahead->step;
@@ -310,6 +316,6 @@ static inline void REAL(tile)(int rows, size_t depth, const real *a, ptrdiff_t a
     t.relu = 0;
     t.bias = 0;
     t.copy = 0;
-    t.near.at = t.near.end = t.far.at = t.far.end = 0;
+    t.asks = 0;
     REAL(tiles_any)(rows, 1, &t, 1, 1, a, c);
 }
