@@ -1,9 +1,9 @@
-"""Write the tables of docs/performance.md, and that of README.md, anew from the results in benchmarks/results/.
+"""Write the tables of docs/ and of README.md anew from the results in benchmarks/results/.
 
     python -m benchmarks.report tables RESULTS/<version>-<machine> --second RESULTS/<version>-<machine>
 
-The second machine has a table of its promises, and a column in README.md. Each table stands between two comments,
-`<!-- table: NAME -->` and `<!-- end -->`.
+The second machine has a table of its promises, and a column in README.md and docs/comparison.md. Each table stands
+between two comments, `<!-- table: NAME -->` and `<!-- end -->`.
 """
 
 from __future__ import annotations
@@ -53,4 +53,5 @@ def run(options: argparse.Namespace) -> None:
     texts = {name: make(first) for name, make in TABLES.items() if name not in options.skip}
     texts |= {name: make(second) for name, make in tables_promises.SECOND.items()}
     written(options.root / "docs/performance.md", texts)
-    written(options.root / "README.md", {"summary": tables_promises.summary(first, second)})
+    for page in ("README.md", "docs/comparison.md"):
+        written(options.root / page, {"summary": tables_promises.summary(first, second)})
