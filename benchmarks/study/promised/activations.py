@@ -36,11 +36,15 @@ def versus_fastest(name: str) -> Pair:
     return activations.checked(activations.by_fastinit(name, x), name, x), other
 
 
-def gated() -> Pair:
-    """silu(x V) times x W: one call, and two products with PyTorch's activation and multiplication in place."""
+def gated(packed: bool) -> Pair:
+    """x V times silu(x W): one call, and two products with PyTorch's activation and multiplication in place.
+
+    `packed`: by an MLP, which has arranged the weight before.
+    """
     x = networks.inputs((ROWS, DEPTH))
     weight = fastinit.lecun_normal((DEPTH, 2 * COLUMNS), seed=6)
-    ours = partial(fastinit.dense, x, weight, None, "swiglu")
+    layer = (weight, None, "swiglu")
+    ours = partial(fastinit.MLP([layer]), x) if packed else partial(fastinit.dense, x, *layer)
 
     def other() -> Job:
         import torch
@@ -72,12 +76,15 @@ ONE_CORE = (
         )
         for name in ("relu", "tanh", "sigmoid", "gelu", "silu", "softmax", "log_softmax", "exp")
     ),
-    Promise(
-        f"swiglu {ROWS}x{DEPTH}x2x{COLUMNS} in one call vs PyTorch's three",
-        f"swiglu {ROWS}x{DEPTH}x2x{COLUMNS}",
-        gated,
-        at_least=1.3,
-        avx2=1.3,
-        needs="torch",
+    *(
+        Promise(
+            f"swiglu {ROWS}x{DEPTH}x2x{COLUMNS} in one call of {what} vs PyTorch's three",
+            f"swiglu {ROWS}x{DEPTH}x2x{COLUMNS} by {what}",
+            partial(gated, packed),
+            at_least=1.3,
+            avx2=1.3,
+            needs="torch",
+        )
+        for what, packed in (("`MLP`", True), ("`dense`", False))
     ),
 )
