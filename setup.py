@@ -74,14 +74,10 @@ WINDOWS_GCC_FLAGS = ["-Wa,-muse-unaligned-vector-move"]
 # FASTINIT_SANITIZE=address,undefined builds with sanitizers; see CONTRIBUTING.md.
 SANITIZE = os.environ.get("FASTINIT_SANITIZE")
 SANITIZER_FLAGS = [f"-fsanitize={SANITIZE}", "-fno-sanitize-recover=all", "-g1", "-O1"] if SANITIZE else []
-# The kernels are large inlined functions. Sanitized as all else is, each instruction set's would be compiled for
-# minutes; with calls for checks (the parameter is gcc's), and without those checks of pointers that AddressSanitizer
-# makes anyway, it is seconds. Python's -fwrapv would hide an overflow.
-SANITIZED_KERNEL_FLAGS = [
-    "-fno-wrapv",
-    "-fno-sanitize=null,object-size,pointer-overflow",
-    "--param=asan-instrumentation-with-call-threshold=0",
-]
+# The kernels are large inlined functions: sanitized as all else is, each instruction set's would compile for minutes.
+# Without those checks of pointers that AddressSanitizer makes anyway, it is half a minute. Python's -fwrapv would make
+# that longer, and hide an overflow.
+SANITIZED_KERNEL_FLAGS = ["-fno-wrapv", "-fno-sanitize=null,object-size,pointer-overflow"]
 
 CHECK_NOT_LOADED = 4  # as tools/check_build.py exits
 
