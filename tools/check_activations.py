@@ -11,8 +11,8 @@ that range the functions are linear, constant or zero to within an ulp. Of the o
 tried. The true values come from float64, and the worst points of each function are computed once more by mpmath.
 
 With --all every bit pattern is tried, in pieces of 2^28. Each piece that is done is a line of
-docs/activations/errors.txt: to go on, run it again. A line holds as long as the function's bits do (tests/data pins
-them); where these change, its lines are to be deleted.
+docs/activations/errors.txt: to go on, run it again; when all are done, they make the table. A line holds as long as the
+function's bits do (tests/data pins them); where these change, its lines are to be deleted.
 """
 
 from __future__ import annotations
@@ -135,10 +135,13 @@ EXACT: dict[str, Callable[[mp.mpf], mp.mpf]] = {
 
 
 def ulp_errors(y: np.ndarray, true: np.ndarray) -> np.ndarray:
-    """|y - true| in units of the spacing of y's dtype at the true value."""
+    """|y - true| in units of the spacing of y's dtype at the true value. Infinite is what would be the next number."""
     info = np.finfo(y.dtype)
     smallest = int(info.minexp) - int(info.nmant)
-    error = np.abs(np.ldexp(y.astype(true.dtype) - true, -np.maximum(np.frexp(true)[1] - info.nmant - 1, smallest)))
+    wide = y.astype(true.dtype)
+    beyond = np.copysign(np.ldexp(true.dtype.type(1), int(info.maxexp)), wide)
+    wide = np.where(np.isinf(y) & np.isfinite(true), beyond, wide)
+    error = np.abs(np.ldexp(wide - true, -np.maximum(np.frexp(true)[1] - info.nmant - 1, smallest)))
     with np.errstate(over="ignore"):
         same = y == true.astype(y.dtype)  # infinities, too
     return np.where(same & ~np.isfinite(y), 0.0, error).astype(np.float64)
@@ -226,6 +229,25 @@ def all_patterns(pool: Any, names: list[str], minutes: float) -> None:
             print(name, f"{first:08x} {error:.3f}", flush=True)
 
 
+def rows_of_pieces() -> list[str]:
+    """The table's rows of those functions of which all pieces are done."""
+    worst: dict[str, list[tuple[float, int]]] = {}
+    for line in PIECES.read_text().splitlines()[1:]:
+        name, _, error, bits = line.split()
+        worst.setdefault(name, []).append((float(error), int(bits, 16)))
+    return [table_row(name, *max(found), 1 << 32) for name, found in worst.items() if len(found) * PIECE == 1 << 32]
+
+
+def table_row(name: str, error: float, bits: int, tried: int) -> str:
+    x = float(np.uint32(bits).view(np.float32))
+    return f"| `{name}` | {error:.2f} | {x if error else ''} | {tried:,} |"
+
+
+def write_table(rows: list[str]) -> None:
+    head, _, _ = DOCUMENT.read_text().partition(TABLE_HEAD) if DOCUMENT.exists() else ("", "", "")
+    DOCUMENT.write_text(head + "\n".join([TABLE_HEAD, "|---|---|---|---|", *rows]) + "\n")
+
+
 def nicely() -> None:
     os.nice(19)
 
@@ -242,17 +264,15 @@ def main() -> None:
     with multiprocessing.get_context("fork").Pool(arguments.processes, nicely) as pool:
         if arguments.all is not None:
             all_patterns(pool, arguments.names or list(TRUTH), arguments.all)
+            if len(whole := rows_of_pieces()) == len(TRUTH):
+                write_table(whole)
             return
         for name in arguments.names or TRUTH:
             start = time.perf_counter()
-            error, bits, tried = worst_of(pool, name, tasks(name, arguments.step, arguments.core_step))
-            x = float(np.uint32(bits).view(np.float32))
-            rows.append(f"| `{name}` | {error:.2f} | {x!r} | {tried:,} |")
+            rows.append(table_row(name, *worst_of(pool, name, tasks(name, arguments.step, arguments.core_step))))
             print(rows[-1], f"{time.perf_counter() - start:.0f} s", flush=True)
     if not arguments.names:
-        head, _, _ = DOCUMENT.read_text().partition(TABLE_HEAD) if DOCUMENT.exists() else ("", "", "")
-        table = [TABLE_HEAD, "|---|---|---|---|", *rows]
-        DOCUMENT.write_text(head + "\n".join(table) + "\n")
+        write_table(rows)
 
 
 if __name__ == "__main__":
