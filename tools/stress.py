@@ -2,7 +2,8 @@
 
 Every thread calls the same objects (one MLP among them), on one or two threads of the pool, and compares each result
 with the one that a single thread gave before. Meanwhile processes are forked and spawned which do the same. The memory
-that the process holds must not grow: it is looked at after a tenth of the time and at the end.
+that the process holds must not grow: it is looked at after a tenth of the time and at the end. `--calls 1000000` makes
+as many calls in a row of each small kind, on one thread, and looks at the memory before and after.
 """
 
 from __future__ import annotations
@@ -60,11 +61,34 @@ def resident() -> float:
         return int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE") / 2**20
 
 
+SMALL_CALLS = ("he_normal, small", "dense", "MLP", "activate")
+
+
+def in_a_row(count: int) -> list[str]:
+    """What grew."""
+    grew = []
+    for name in SMALL_CALLS:
+        call = CALLS[name]
+        for _ in range(1000):
+            call(1)
+        early, begun = resident(), time.monotonic()
+        for _ in range(count):
+            call(1)
+        grown = resident() - early
+        print(f"{count} calls of {name}: {time.monotonic() - begun:.1f} s, {grown:+.2f} MiB")
+        if grown > 1:
+            grew.append(f"{name}: memory grew by {grown:.1f} MiB")
+    return grew
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n\n")[0])
     parser.add_argument("--threads", type=int, default=4, help="that call (default: %(default)s)")
     parser.add_argument("--seconds", type=float, default=60.0, help="how long (default: %(default)s)")
+    parser.add_argument("--calls", type=int, help="only this many calls of each small kind, one behind the other")
     options = parser.parse_args()
+    if options.calls:
+        sys.exit(", ".join(in_a_row(options.calls)) or 0)
 
     expected = {name: call(1).tobytes() for name, call in CALLS.items()}
     counts, faults, children = [0] * options.threads, list[str](), 0
