@@ -240,7 +240,7 @@ def rows_of_pieces() -> list[str]:
 
 def table_row(name: str, error: float, bits: int, tried: int) -> str:
     x = float(np.uint32(bits).view(np.float32))
-    return f"| `{name}` | {error:.2f} | {x if error else ''} | {tried:,} |"
+    return f"| `{name}` | {error:.2f} |{f' {x!r}' if error else ''} | {tried:,} |"
 
 
 def write_table(rows: list[str]) -> None:
