@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import ast
 import os
 import shutil
 import subprocess
 import sys
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from fastinit import _kernels
+from support.native import setup_constant
 
 ROOT = Path(__file__).resolve().parents[2]
 CSRC = ROOT / "src/fastinit/csrc"
@@ -36,14 +35,6 @@ RELAXING = [
     "-mfpmath=both",
 ]
 HARMLESS = ["-O0", "-O2 -march=native", "-Os", "-frounding-math", "-fno-trapping-math", "-ffp-contract=fast", "-flto"]
-
-
-def setup_constant(name: str) -> Any:
-    """A literal of setup.py, which cannot be imported: that would build."""
-    for node in ast.parse((ROOT / "setup.py").read_text()).body:
-        if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == name:
-            return ast.literal_eval(node.value)
-    raise LookupError(name)
 
 
 def compiled(compiler: str, *flags: str, source: str = '#include "fastinit.h"\n') -> subprocess.CompletedProcess[str]:
