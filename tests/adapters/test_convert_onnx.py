@@ -166,7 +166,7 @@ def test_activations_that_are_written_out(name: str) -> None:
     assert_close(network, rows(9, 5), run(graph.model(17), rows(9, 5)))
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.data())
 def test_random_graphs(data: st.DataObject) -> None:
     seed, dtype = data.draw(st.integers(0, 1000)), data.draw(st.sampled_from([np.float32, np.float32, np.float64]))

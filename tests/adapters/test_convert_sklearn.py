@@ -45,7 +45,7 @@ def inputs(rows: int, columns: int, seed: int = 0) -> np.ndarray:
     return rng.normal(size=(rows, columns)) * rng.uniform(0.5, 2, columns) + rng.uniform(-1, 1, columns)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(st.data())
 def test_random_estimators(data: st.DataObject) -> None:
     seed = data.draw(st.integers(0, 100))

@@ -100,7 +100,7 @@ def test_every_activation(make: Any, expected: Any, dtype: Any) -> None:
     assert_agrees(network, x.numpy(), evaluated(module, x))
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(st.data())
 def test_random_architectures(data: st.DataObject) -> None:
     seed, dtype = data.draw(st.integers(0, 1000)), data.draw(st.sampled_from(DTYPES))

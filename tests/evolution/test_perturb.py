@@ -96,7 +96,7 @@ def blocks(draw: Callable[..., Any]) -> tuple[tuple[int, ...], int | None, bool,
     return shape, population, antithetic, kind, tuple(index)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(blocks(), st.sampled_from(DTYPES))
 def test_any_block_is_that_of_the_whole(case: Any, dtype: str) -> None:
     shape, population, antithetic, kind, index = case

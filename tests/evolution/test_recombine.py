@@ -64,7 +64,7 @@ def blocks(draw: Callable[..., Any]) -> tuple[tuple[int, ...], int, tuple[slice,
     return shape, 2 * draw(st.integers(1, 9)), tuple(index)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(blocks(), st.sampled_from(DTYPES), st.booleans(), st.booleans())
 def test_any_block_is_that_of_the_whole(case: Any, dtype: str, antithetic: bool, squares: bool) -> None:
     shape, members, index = case

@@ -483,7 +483,7 @@ def test_names_are_resolved() -> None:
     assert {*oracle_forward.VALUES, *oracle_forward.ROWS, *oracle_forward.HALVES} == set(NAMES)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.data())
 def test_any_shape_and_strides(data: st.DataObject) -> None:
     shape = tuple(data.draw(st.lists(st.integers(0, 6), max_size=4)))

@@ -257,7 +257,7 @@ def test_a_bias_adds_no_axis() -> None:
 # ---- memory layouts ----
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(st.data())
 def test_any_strides_and_leading_axes(data: st.DataObject) -> None:
     dtype, isa = data.draw(st.sampled_from(DTYPES)), data.draw(st.sampled_from(RUNNABLE))

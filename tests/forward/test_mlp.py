@@ -155,7 +155,7 @@ def test_leading_axes_of_x_are_a_batch() -> None:
     assert_same_bits(network(x.reshape(3, *ones, 4, 5, 6)), expected.reshape(3, *ones, 4, 5, 7))
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(st.data())
 def test_any_strides_and_populations(data: st.DataObject) -> None:
     dtype, isa = data.draw(st.sampled_from(DTYPES)), data.draw(st.sampled_from(RUNNABLE))

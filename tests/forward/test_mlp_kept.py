@@ -207,7 +207,7 @@ def test_errors_of_transposed_weights_speak_of_what_was_given() -> None:
         MLP([(ones, None, None)], transpose_weight=1)  # type: ignore[arg-type]
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(st.data())
 def test_a_weight_in_any_layout(data: st.DataObject) -> None:
     depth, columns = data.draw(st.integers(0, 40)), data.draw(st.integers(0, 70))
@@ -312,7 +312,7 @@ def test_weights_and_biases_alone() -> None:
 # ---- files ----
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(st.data())
 def test_what_is_saved_comes_back(tmp_path_factory: pytest.TempPathFactory, data: st.DataObject) -> None:
     widths = data.draw(st.lists(st.integers(0, 30), min_size=2, max_size=13))
@@ -431,7 +431,7 @@ def test_files_that_are_none(tmp_path: Path) -> None:
 NUMPY_CODES = sorted(set(_safetensors.NUMPY) - {"BF16", "C64"})
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.data())
 def test_files_are_the_librarys(tmp_path_factory: pytest.TempPathFactory, data: st.DataObject) -> None:
     safetensors = pytest.importorskip("safetensors.numpy", reason="safetensors is not installed")

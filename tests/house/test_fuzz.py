@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from support.anything import calls, check
 
 
-@settings(max_examples=1500, deadline=None, suppress_health_check=list(HealthCheck), derandomize=True)
+@settings(max_examples=1500, suppress_health_check=list(HealthCheck))
 @given(calls())
 def test_any_arguments(call: tuple[str, dict[str, Any]]) -> None:
     with warnings.catch_warnings():

@@ -92,7 +92,7 @@ def blocks(draw: st.DrawFn, rank: tuple[int, int]) -> tuple[tuple[int, ...], tup
 def test_a_block_is_that_part_of_the_whole(case: str, dtype: np.dtype) -> None:
     name = CASES[case][0]
 
-    @hypothesis_settings(max_examples=15, deadline=None)
+    @hypothesis_settings(max_examples=15)
     @given(blocks(RANKS.get(name, (1, 5))), st.integers(0, 2**64 - 1))
     def check(shape_and_index: Any, seed: int) -> None:
         shape, index = shape_and_index
