@@ -14,6 +14,9 @@
 #define KEPT_BYTES ((size_t)1 << 19)
 /* Threads take as much scratch as they like up to here, and beyond it no more than the matrix itself. */
 #define FREE_BYTES ((size_t)1 << 22)
+/* The numbers of small matrices are drawn for several at once, about so many: to begin a run costs as much as some
+ * hundred. */
+#define DRAWN_AT_ONCE 2048
 
 typedef struct {
     const fi_orthogonal_job *job;
@@ -24,6 +27,8 @@ typedef struct {
     int64_t pieces;
     size_t matrix_bytes, panel_bytes, piece_bytes; /* what a matrix keeps, and scratch for a panel and for a piece */
     int whole;
+    int64_t group;      /* whole matrices that are a piece */
+    size_t drawn_bytes; /* of their numbers, drawn at once; or 0 */
     int threads, piece_threads; /* for panels, or whole matrices, and for pieces */
     slots scratch;
 } run;
@@ -111,8 +116,15 @@ static void prepare(run *r, const fi_orthogonal_job *job, int threads)
         divide_rows(r, threads);
     r->whole = job->matrices >= 2 * (int64_t)threads && r->matrix_bytes <= WHOLE_BYTES;
     r->threads = r->whole ? threads : threads_for(r->panels, threads);
+    r->group = 1;
+    r->drawn_bytes = 0;
     if (r->whole) {
-        r->panel_bytes = r->matrix_bytes + most(r->panel_bytes, r->piece_bytes);
+        const int64_t numbers = job->columns * r->matrix.height;
+        if (numbers < DRAWN_AT_ONCE) {
+            r->group = least(DRAWN_AT_ONCE / numbers, job->matrices / (2 * (int64_t)threads));
+            r->drawn_bytes = lines((size_t)(r->group * numbers + FI_DRAWN_SLACK) * fi_itemsize(job->normal->dtype));
+        }
+        r->panel_bytes = r->drawn_bytes + r->matrix_bytes + most(r->panel_bytes, r->piece_bytes);
         r->matrix_bytes = r->piece_bytes = 0;
     }
 }
@@ -142,19 +154,27 @@ static void do_piece(run *r, int64_t piece, unsigned char *scratch)
         r->kernels->thin_rows(&r->matrix, first, last, scratch);
 }
 
-static void do_matrix(run *r, int64_t piece, unsigned char *scratch)
+static void do_group(run *r, int64_t piece, unsigned char *scratch)
 {
-    run one = {.job = r->job, .kernels = r->kernels, .panels = r->panels};
-    one.first = r->first;
+    const int64_t first = piece * r->group, count = least(r->group, r->job->matrices - first);
+    const size_t each = (size_t)(r->job->columns * r->matrix.height) * fi_itemsize(r->job->normal->dtype);
+    unsigned char *const drawn = scratch;
+    run one = {.job = r->job, .kernels = r->kernels, .panels = r->panels, .first = r->first};
     one.last = r->last;
     one.step = r->step;
     one.pieces = r->pieces;
-    one.matrix = describe(r->job, r->job->first_matrix + piece);
+    one.matrix = describe(r->job, r->job->first_matrix + first);
+    scratch += r->drawn_bytes;
     scratch += place(&one.matrix, scratch);
-    for (int64_t i = 0; i < r->panels && !fi_stop_asked(); i++)
-        do_panel(&one, i, scratch);
-    for (int64_t i = 0; i < r->pieces && !fi_stop_asked(); i++)
-        do_piece(&one, i, scratch);
+    if (r->drawn_bytes)
+        r->kernels->draw(&one.matrix, count, drawn);
+    for (int64_t m = 0; m < count && !fi_stop_asked(); m++, one.matrix.number++) {
+        one.matrix.drawn = r->drawn_bytes ? drawn + (size_t)m * each : NULL;
+        for (int64_t i = 0; i < r->panels && !fi_stop_asked(); i++)
+            do_panel(&one, i, scratch);
+        for (int64_t i = 0; i < r->pieces && !fi_stop_asked(); i++)
+            do_piece(&one, i, scratch);
+    }
 }
 
 static void with_scratch(run *r, int64_t piece, void (*task)(run *r, int64_t piece, unsigned char *scratch))
@@ -168,7 +188,7 @@ static void with_scratch(run *r, int64_t piece, void (*task)(run *r, int64_t pie
 
 static void panel_task(void *context, int64_t piece) { with_scratch(context, piece, do_panel); }
 static void piece_task(void *context, int64_t piece) { with_scratch(context, piece, do_piece); }
-static void matrix_task(void *context, int64_t piece) { with_scratch(context, piece, do_matrix); }
+static void group_task(void *context, int64_t piece) { with_scratch(context, piece, do_group); }
 
 int fi_orthogonal(const fi_orthogonal_job *job, void *workspace, int threads)
 {
@@ -177,7 +197,7 @@ int fi_orthogonal(const fi_orthogonal_job *job, void *workspace, int threads)
     prepare(&r, job, threads);
     if (r.whole) {
         slots_make(&r.scratch, from, r.panel_bytes, r.threads);
-        return pool_run(matrix_task, &r, job->matrices, r.threads);
+        return pool_run(group_task, &r, chunks(job->matrices, r.group), r.threads);
     }
     for (int64_t i = 0; i < job->matrices; i++) {
         r.matrix = describe(job, job->first_matrix + i);

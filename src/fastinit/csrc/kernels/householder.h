@@ -23,6 +23,34 @@ static real *REAL(panel_vectors)(const fi_orthogonal_matrix *q, int64_t panel)
     return at;
 }
 
+/* All numbers of so many matrices. */
+static void REAL(draw)(const fi_orthogonal_matrix *first, int64_t matrices, void *numbers)
+{
+    const fi_orthogonal_job *job = first->job;
+    const uint64_t each = (uint64_t)(first->vectors / (job->complex_numbers ? 2 : 1) * first->height);
+    REAL(fill_symmetric_f)(job->normal, &job->source, (uint64_t)first->number * each,
+                           (size_t)((uint64_t)matrices * each), numbers);
+}
+
+/* A row of so many elements, of which [from, to) are given and the others zero. So many are read, too. */
+static inline void REAL(copy_vector)(const real *numbers, int64_t from, int64_t to, int64_t stride, real *row)
+{
+    static const real place[FI_PANEL] = {0,  1,  2,  3,  4,  5,  6,  7,  8,  9,  10, 11, 12, 13, 14, 15,
+                                         16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31};
+    const vr zero = VR(set)(0), begin = VR(set)((real)from);
+    int64_t c = 0;
+    for (; c < from; c += REAL_LANES)
+        VR(store)(row + c, VR(select)(VR(lt)(VR(load)(place + c), begin), zero, VR(load)(numbers + c)));
+    for (; c < stride; c += REAL_LANES)
+        VR(store)(row + c, VR(load)(numbers + c));
+    if (to < stride) {
+        const int64_t tail = stride < FI_PANEL ? 0 : stride - FI_PANEL;
+        const vr end = VR(set)((real)(to - tail));
+        for (c = 0; c < stride - tail; c += REAL_LANES)
+            VR(store)(row + tail + c, VR(select)(VR(lt)(VR(load)(place + c), end), VR(load)(row + tail + c), zero));
+    }
+}
+
 /* Row i of the panel becomes x_(first + i) from its own first element on, with zeros around it. In the complex
  * case the odd rows are left for later. */
 static void REAL(draw_panel)(const fi_orthogonal_matrix *q, int64_t first, int64_t width, real *v, int64_t stride,
@@ -31,19 +59,32 @@ static void REAL(draw_panel)(const fi_orthogonal_matrix *q, int64_t first, int64
     const fi_orthogonal_job *job = q->job;
     const int64_t parts = job->complex_numbers ? 2 : 1, rest = q->height - first;
     const uint64_t position = (uint64_t)(q->number * q->vectors / parts + first / parts) * (uint64_t)q->height;
-    const int whole = first < DRAWN_WHOLE && q->height <= DRAWN_HEIGHT;
-    if (whole)
+    const real *numbers = q->drawn ? (const real *)q->drawn + first / parts * q->height : NULL;
+    if (!numbers && first < DRAWN_WHOLE && q->height <= DRAWN_HEIGHT) {
         REAL(fill_symmetric_f)(job->normal, &job->source, position, (size_t)(width / parts * q->height), scratch);
+        numbers = scratch;
+    }
     for (int64_t i = 0; i < width; i += parts) {
         real *row = v + i * stride;
-        memset(row, 0, FI_PANEL * sizeof(real)); /* the ends, of which the numbers cover a part */
-        memset(row + stride - FI_PANEL, 0, FI_PANEL * sizeof(real));
-        if (whole)
-            memcpy(row + i, scratch + i / parts * q->height + first + i, (size_t)(rest - i) * sizeof(real));
-        else
-            REAL(fill_symmetric_f)(job->normal, &job->source, position + (uint64_t)(i / parts * q->height + first + i),
-                                   (size_t)(rest - i), row + i);
+        if (numbers) {
+            REAL(copy_vector)(numbers + i / parts * q->height + first, i, rest, stride, row);
+            continue;
+        }
+        memset(row, 0, (size_t)i * sizeof(real));
+        REAL(fill_symmetric_f)(job->normal, &job->source, position + (uint64_t)(i / parts * q->height + first + i),
+                               (size_t)(rest - i), row + i);
+        memset(row + rest, 0, (size_t)(stride - rest) * sizeof(real));
     }
+}
+
+/* The square of a row's length; it begins with i zeros. */
+FI_ALWAYS_INLINE double REAL(length)(const real *row, int64_t i, int64_t rest)
+{
+    const int64_t from = i & ~15;
+    squares sum;
+    squares_begin(&sum);
+    REAL(add_squares)(&sum, row + from, ((rest + 15) & ~15) - from);
+    return squares_end(&sum);
 }
 
 /* From x to v = x + sgn(x_0) |x| e_0, in place; what a column is scaled with: -sgn(x_0) times the gain; and
@@ -51,13 +92,14 @@ static void REAL(draw_panel)(const fi_orthogonal_matrix *q, int64_t first, int64
 static inline real REAL(reflect)(real *row, int64_t i, double sum, int last, double gain, real *scale)
 {
     const double x = row[i], norm = __builtin_sqrt(sum);
+    const double sign = __builtin_copysign(1.0, x + 0.0); /* of -0.0, too, it is 1; no branch could foresee it */
     if (last) {
-        *scale = (real)(x < 0.0 ? -gain : gain);
+        *scale = (real)(sign * gain);
         row[i] = 0;
         return 0;
     }
-    const double pivot = (double)(real)(x < 0.0 ? x - norm : x + norm);
-    *scale = (real)(x < 0.0 ? gain : -gain);
+    const double pivot = (double)(real)(x + sign * norm);
+    *scale = (real)(sign * -gain);
     row[i] = (real)pivot;
     return (real)(-2.0 / ((sum - x * x) + pivot * pivot));
 }
@@ -92,17 +134,28 @@ static inline int64_t REAL(tile_height)(int64_t rest)
     return rest <= TILE_ROWS ? rest : rest < 3 * TILE_ROWS ? (rest + tiles - 1) / tiles : TILE_ROWS;
 }
 
-/* So many vectors into a strip, where they are columns. Rows come by eights, up to seven too many; a vector's
- * stride has them. */
+/* So many vectors into a strip, where they are columns: by squares, and what is left by eights of rows, up to seven
+ * too many; a vector's stride has them. */
 static void REAL(pack_vectors)(const real *restrict v, int64_t stride, int64_t rows, int64_t columns,
                                real *restrict strip)
 {
-    for (int64_t r = 0; r < rows; r += 8, strip += 8 * TILE_COLUMNS)
-        for (int64_t c = 0; c < columns; c++) {
+    for (int64_t r = 0; r < rows; r += 8, strip += 8 * TILE_COLUMNS) {
+        int64_t done = 0;
+        for (; REAL_LANES <= 8 && done + REAL_LANES <= columns; done += REAL_LANES)
+#pragma GCC unroll 8
+            for (int i = 0; i < 8; i += REAL_LANES) {
+                vr square[REAL_LANES];
+                VR(load_across)(v + done * stride + r + i, stride, square);
+#pragma GCC unroll 8
+                for (int j = 0; j < REAL_LANES; j++)
+                    VR(store)(strip + (i + j) * TILE_COLUMNS + done, square[j]);
+            }
+        for (int64_t c = done; c < columns; c++) {
             const real *from = v + c * stride + r;
             for (int i = 0; i < 8; i++)
                 strip[i * TILE_COLUMNS + c] = from[i];
         }
+    }
 }
 
 /* The products of the vectors with each other, above the diagonal; to be added if these are not the first rows. */
@@ -123,26 +176,47 @@ static void REAL(gram)(const real *v, int64_t stride, int64_t width, int64_t res
     }
 }
 
-/* N = -S^-1, row by row from the last: N_ii = -1 / S_ii is given, and the rest of the row is N_ii times the
- * sum over l > i, descending, of S_il N_l. A row that is done is added at once to the sums of all above. */
-static void REAL(invert)(const real *restrict s, int64_t width, const real *restrict diagonal, real *restrict n)
+/* N = -S^-1, from the last row upwards: N_ii = -1 / S_ii is given, and the rest of the row is N_ii times the sum over
+ * l > i, descending, of S_il N_l. Here come so many rows, which are then added at once to the sums of all above. Left of
+ * the diagonal stand zeros of either sign. */
+FI_ALWAYS_INLINE void REAL(invert_rows)(const real *restrict s, const int rows, int64_t first, int64_t end,
+                                        const real *restrict diagonal, real *restrict n)
 {
-    memset(n, 0, FI_PANEL * FI_PANEL * sizeof(real));
-    for (int64_t l = width - 1; l >= 0; l--) {
-        const int64_t from = l / REAL_LANES * REAL_LANES;
-        real *row = n + l * FI_PANEL;
-        for (int64_t c = from; c < FI_PANEL; c += REAL_LANES)
-            VR(store)(row + c, VR(mul)(VR(load)(row + c), VR(set)(diagonal[l])));
-        for (int64_t c = from; c < l; c++)
-            row[c] = 0;
-        row[l] = diagonal[l];
-        for (int64_t c = from; c < FI_PANEL; c += REAL_LANES) {
-            const vr done = VR(load)(row + c);
-            for (int64_t i = 0; i < l; i++)
-                VR(store)(n + i * FI_PANEL + c,
-                          VR(fma)(VR(set)(s[i * GRAM_ROW + l]), done, VR(load)(n + i * FI_PANEL + c)));
+    const int64_t from = first / REAL_LANES * REAL_LANES;
+    for (int64_t l = first + rows - 1; l >= first; l--) {
+        for (int64_t c = from; c < end; c += REAL_LANES)
+            VR(store)(n + l * FI_PANEL + c, VR(mul)(VR(load)(n + l * FI_PANEL + c), VR(set)(diagonal[l])));
+        n[l * FI_PANEL + l] = diagonal[l];
+        for (int64_t i = first; i < l; i++)
+            for (int64_t c = from; c < end; c += REAL_LANES) {
+                real *sum = n + i * FI_PANEL + c;
+                VR(store)(sum, VR(fma)(VR(set)(s[i * GRAM_ROW + l]), VR(load)(n + l * FI_PANEL + c), VR(load)(sum)));
+            }
+    }
+    for (int64_t c = from; c < end; c += REAL_LANES) {
+        vr done[4];
+#pragma GCC unroll 4
+        for (int l = 0; l < rows; l++)
+            done[l] = VR(load)(n + (first + l) * FI_PANEL + c);
+        for (int64_t i = 0; i < first; i++) {
+            vr sum = VR(load)(n + i * FI_PANEL + c);
+#pragma GCC unroll 4
+            for (int l = rows - 1; l >= 0; l--)
+                sum = VR(fma)(VR(set)(s[i * GRAM_ROW + first + l]), done[l], sum);
+            VR(store)(n + i * FI_PANEL + c, sum);
         }
     }
+}
+
+static void REAL(invert)(const real *restrict s, int64_t width, const real *restrict diagonal, real *restrict n)
+{
+    const int64_t end = (width + REAL_LANES - 1) / REAL_LANES * REAL_LANES;
+    int64_t l = width;
+    memset(n, 0, (size_t)(width * FI_PANEL) * sizeof(real));
+    for (; l % 4 != 0; l--)
+        REAL(invert_rows)(s, 1, l - 1, end, diagonal, n);
+    for (; l > 0; l -= 4)
+        REAL(invert_rows)(s, 4, l - 4, end, diagonal, n);
 }
 
 static void REAL(factor)(real *s, int64_t width, int64_t parts, const real *diagonal, real *n)
@@ -166,7 +240,7 @@ static void REAL(orthogonal_panel)(const fi_orthogonal_matrix *q, int64_t panel,
 
     REAL(draw_panel)(q, first, width, v, stride, scratch);
     for (int64_t i = 0; i < width; i += parts)
-        sums[i] = REAL(sum_of_squares)(v + i * stride, stride);
+        sums[i] = REAL(length)(v + i * stride, i, rest);
     for (int64_t i = 0; i < width; i += parts) { /* apart, so that the roots and quotients overlap */
         real *row = v + i * stride;
         if (parts == 1) {
@@ -201,6 +275,11 @@ static void REAL(project)(const real *v, int64_t stride, int64_t width, int64_t 
 static void REAL(project_identity)(const real *v, int64_t stride, int64_t width, int64_t at, int64_t columns, real *w)
 {
     const int64_t skip = at < 0 ? -at : 0;
+    if (skip == 0 && columns == TILE_COLUMNS) { /* the copy is a few vectors then */
+        for (int64_t i = 0; i < width; i++)
+            memcpy(w + i * TILE_COLUMNS, v + i * stride + at, TILE_COLUMNS * sizeof(real));
+        return;
+    }
     for (int64_t i = 0; i < width; i++, w += TILE_COLUMNS) {
         memset(w, 0, TILE_COLUMNS * sizeof(real));
         memcpy(w + skip, v + i * stride + at + skip, (size_t)(columns - skip) * sizeof(real));
@@ -317,7 +396,8 @@ static void REAL(orthogonal_strips)(const fi_orthogonal_matrix *q, int64_t first
 
 static size_t REAL(panel_scratch)(const fi_orthogonal_matrix *q)
 {
-    const int64_t drawn = q->height <= DRAWN_HEIGHT ? FI_PANEL * q->height : 0, packed = (DEPTH + 8) * TILE_COLUMNS;
+    const int64_t drawn = q->height <= DRAWN_HEIGHT ? FI_PANEL * q->height + FI_DRAWN_SLACK : 0,
+                  packed = (DEPTH + 8) * TILE_COLUMNS;
     return (size_t)(drawn > packed ? drawn : packed) * sizeof(real);
 }
 
@@ -328,6 +408,7 @@ static size_t REAL(strips_scratch)(const fi_orthogonal_matrix *q, int64_t column
 }
 
 static const fi_orthogonal_kernels REAL(orthogonal) = {
+    .draw = REAL(draw),
     .panel_scratch = REAL(panel_scratch),
     .panel = REAL(orthogonal_panel),
     .strips_scratch = REAL(strips_scratch),

@@ -126,6 +126,7 @@ typedef struct {
     int64_t height, vectors; /* real rows and vectors */
     int64_t wanted; /* vectors that act on the columns wanted: the first ones */
     int kept; /* whether the vectors are, or else, of a single panel, only the first FI_PANEL elements */
+    const void *drawn; /* all numbers of the matrix, if they are already there, or NULL */
     void *panels; /* the vectors, panel by panel */
     void *factors; /* for every panel, the triangle that joins its reflections to one */
     void *scales; /* for every column, what it is multiplied with at last */
@@ -133,15 +134,17 @@ typedef struct {
 
 /* Vectors in a panel: the bits depend on it. */
 #define FI_PANEL 32
+/* Numbers that are drawn for several vectors at once have so many elements of padding behind them. */
+#define FI_DRAWN_SLACK 32
 /* A panel's vectors are so many elements apart: an odd number of lines, so that they do not all fall into
- * the same few sets of the cache; a multiple of the 16 lanes of the sums; and at least a panel. */
+ * the same few sets of the cache; and a multiple of the 16 lanes of the sums. */
 static inline int64_t fi_panel_stride(int64_t height, int64_t panel)
 {
-    const int64_t lines = (height - panel * FI_PANEL + 15) / 16 | 1;
-    return (lines > FI_PANEL / 16 ? lines : FI_PANEL / 16 + 1) * 16;
+    return ((height - panel * FI_PANEL + 15) / 16 | 1) * 16;
 }
 
 typedef struct {
+    void (*draw)(const fi_orthogonal_matrix *first, int64_t matrices, void *numbers);
     size_t (*panel_scratch)(const fi_orthogonal_matrix *matrix); /* bytes */
     void (*panel)(const fi_orthogonal_matrix *matrix, int64_t panel, void *scratch);
     size_t (*strips_scratch)(const fi_orthogonal_matrix *matrix, int64_t columns); /* bytes for so many columns */

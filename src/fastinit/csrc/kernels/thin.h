@@ -53,15 +53,16 @@ static void REAL(thin_panel)(const fi_orthogonal_matrix *q, void *scratch)
     real diagonal[FI_PANEL], s[FI_PANEL * GRAM_ROW];
     for (int64_t i = 0; i < q->wanted; i += parts) {
         real *const row = top + i * FI_PANEL, *const scale = (real *)q->scales + i;
-        double lane[SQUARES_LANES] = {0.0};
+        squares lengths;
+        squares_begin(&lengths);
         for (int64_t from = 0; from < q->height && (from == 0 || !fi_stop_asked()); from += THIN_ROWS) {
             const int64_t rows = q->height - from < THIN_ROWS ? q->height - from : THIN_ROWS;
             REAL(draw_part)(q, i, from, rows, drawn);
-            REAL(add_squares)(lane, drawn, (rows + 15) & ~15);
+            REAL(add_squares)(&lengths, drawn, (rows + 15) & ~15);
             if (from == 0)
                 memcpy(row, drawn, FI_PANEL * sizeof(real));
         }
-        const double sum = sum_of_lanes(lane);
+        const double sum = squares_end(&lengths);
         if (parts == 1) {
             diagonal[i] = REAL(reflect)(row, i, sum, q->height - i == 1, gain, scale);
         } else {
@@ -90,10 +91,13 @@ static void REAL(thin_rows)(const fi_orthogonal_matrix *q, int64_t from, int64_t
     real *const w = strip + THIN_ROWS * TILE_COLUMNS, *const nw = w + FI_PANEL * TILE_COLUMNS;
     for (int64_t left = first; left < last; left += TILE_COLUMNS) {
         const int64_t columns = last - left < TILE_COLUMNS ? last - left : TILE_COLUMNS;
-        memset(w, 0, FI_PANEL * TILE_COLUMNS * sizeof(real));
-        for (int64_t i = 0; i < width; i++) /* the products of the identity's columns: the vectors' own elements */
-            for (int64_t c = 0; c < columns; c++)
-                w[i * TILE_COLUMNS + c] = ((const real *)q->panels)[i * stride + (left + c) * parts];
+        if (parts == 1)
+            REAL(project_identity)(q->panels, stride, width, left, columns, w);
+        else
+            for (int64_t i = 0; i < width; i++)
+                for (int64_t c = 0; c < TILE_COLUMNS; c++)
+                    w[i * TILE_COLUMNS + c] =
+                        c < columns ? ((const real *)q->panels)[i * stride + (left + c) * parts] : 0;
         REAL(weigh)(width, q->factors, w, nw + (left - first) * FI_PANEL);
     }
     for (; from < to; from += THIN_ROWS) {
