@@ -368,9 +368,11 @@ def runnable(command: list[str]) -> list[str]:
     return [name for name, compiled_in, runs in map(str.split, lines) if (compiled_in, runs) == ("1", "1")]
 
 
-def check_hashes(command: list[str], isa: str) -> None:
-    done = subprocess.run([*command, isa], input="\n".join(rows()), text=True, stdout=subprocess.PIPE, check=True)
-    pairs = zip(rows().items(), done.stdout.split(), strict=True)
+def check_hashes(command: list[str], isa: str, every: int = 1) -> None:
+    """All rows, or one of so many."""
+    chosen = dict(list(rows().items())[::every])
+    done = subprocess.run([*command, isa], input="\n".join(chosen), text=True, stdout=subprocess.PIPE, check=True)
+    pairs = zip(chosen.items(), done.stdout.split(), strict=True)
     assert [row[:200] for (row, expected), found in pairs if found != expected] == []
 
 
@@ -386,8 +388,9 @@ def test_emulated_machine(harness: Callable[[str], str], place: str) -> None:
     machine, cpu, isas, compared = EMULATED[place]
     command = [*emulator(machine, cpu), harness(machine)]
     assert runnable(command) == isas
+    every = 11 if machine == MACHINE else 1  # this machine has computed them all with the same instructions
     for isa in compared:
-        check_hashes(command, isa)
+        check_hashes(command, isa, every)
 
 
 def test_windows(harness: Callable[[str], str], tmp_path: Path) -> None:
