@@ -13,8 +13,8 @@ typedef struct {
     const fi_scattered *from; /* or NULL: what becomes x where it will be overwritten, in out */
     unsigned char *out;
     int64_t itemsize, count; /* elements in all */
-    int64_t piece;           /* elements in a piece */
-    int64_t unit;            /* elements in a call of the kernel */
+    int64_t piece;           /* elements in a piece: whole rows */
+    int64_t columns;         /* of a row, if rows matter, or 1 */
     int64_t in_each;         /* elements of x for one of out */
 } activation;
 
@@ -26,10 +26,8 @@ static void do_piece(void *context, int64_t piece)
     const fpmode before = fpmode_enter();
     if (job->from)
         fi_gather(job->from, first, last - first, job->out + first * job->itemsize);
-    for (int64_t at = first; at < last; at += job->unit) {
-        const int64_t offset = at * job->itemsize, count = last - at < job->unit ? last - at : job->unit;
-        job->run(job->function, job->x + offset, job->out + offset / job->in_each, (size_t)count);
-    }
+    job->run(job->function, job->x + first * job->itemsize, job->out + first * job->itemsize / job->in_each,
+             (size_t)((last - first) / job->columns), (size_t)job->columns);
     fpmode_leave(before);
 }
 
@@ -45,18 +43,16 @@ static int activate_rows(fi_dtype dtype, const fi_function *function, const void
                       (int64_t)fi_itemsize(dtype),
                       rows * columns,
                       PIECE,
-                      PIECE,
+                      1,
                       takes_halves(function->activation) ? 2 : 1};
     if (job.count == 0)
         return 0;
     if (by_rows) {
-        job.unit = columns;
+        job.columns = columns;
         job.piece = columns < PIECE ? PIECE / columns * columns : columns;
     }
-    if (from) {
+    if (from)
         job.piece = fi_gathered_rows(columns, PIECE) * columns;
-        job.unit = by_rows ? columns : job.piece;
-    }
     return pool_run(do_piece, &job, (job.count + job.piece - 1) / job.piece, threads);
 }
 

@@ -225,7 +225,7 @@ static void REAL(finish_across)(const REAL(narrow_product) *p, int64_t row, real
             VR(store)(sums + c * REAL_LANES, x);
         }
     if (p->activation != FI_LINEAR && p->activation != FI_RELU)
-        p->activate(p->function, sums, sums, (size_t)(p->columns * REAL_LANES));
+        p->activate(p->function, sums, sums, 1, (size_t)(p->columns * REAL_LANES));
 }
 
 /* A group's rows out of its columns, into memory where they follow each other: whole vectors, of which the next row's

@@ -374,8 +374,10 @@ static inline vr REAL(log_sigmoid)(vr x) { return REAL(minus)(REAL(softplus)(REA
 #define RUN_VECTORS 2 /* to hide latencies; more gains nothing measurable */
 
 #define RUN(name, formula) \
-    static void REAL(activate_##name)(const fi_function *function, const void *from, void *to, size_t count) \
+    static void REAL(activate_##name)(const fi_function *function, const void *from, void *to, size_t rows, \
+                                      size_t columns) \
     { \
+        size_t count = rows * columns; \
         const vr c = VR(set)((real)function->parameter[0]), c1 = VR(set)((real)function->parameter[1]); \
         const vr c2 = VR(set)((real)function->parameter[2]); \
         const real *in = from; \
@@ -406,17 +408,19 @@ static inline vr REAL(log_sigmoid)(vr x) { return REAL(minus)(REAL(softplus)(REA
 
 /* The run of a name by one of two formulas: the first where the parameters p, rounded to the dtype, are these. */
 #define CHOOSE(name, standard) \
-    static void REAL(activate_##name)(const fi_function *function, const void *from, void *to, size_t count) \
+    static void REAL(activate_##name)(const fi_function *function, const void *from, void *to, size_t rows, \
+                                      size_t columns) \
     { \
         const real p[] = {(real)function->parameter[0], (real)function->parameter[1], (real)function->parameter[2]}; \
-        ((standard) ? REAL(activate_##name##_plain) : REAL(activate_##name##_of_any))(function, from, to, count); \
+        ((standard) ? REAL(activate_##name##_plain) : REAL(activate_##name##_of_any))(function, from, to, rows, \
+                                                                                      columns); \
     }
 
-static void REAL(activate_linear)(const fi_function *function, const void *from, void *to, size_t count)
+static void REAL(activate_linear)(const fi_function *function, const void *from, void *to, size_t rows, size_t columns)
 {
     (void)function;
     if (to != from)
-        memcpy(to, from, count * sizeof(real));
+        memcpy(to, from, rows * columns * sizeof(real));
 }
 
 RUN(relu_plain, REAL(relu)(x))
@@ -462,13 +466,21 @@ RUN(quick_gelu, REAL(quick_gelu)(x))
 RUN(multiply, VR(mul)(x, c))
 RUN(negate, REAL(minus)(x))
 
-/* out[i] = x[i] f(x[half + i]) of the two halves of a row; `to` may begin where `from` does. */
+/* What of a name works on one row, on all rows. Its output may begin where x does. */
+#define ROWS(name, out_columns) \
+    static void REAL(activate_##name)(const fi_function *function, const void *from, void *to, size_t rows, \
+                                      size_t columns) \
+    { \
+        for (size_t r = 0; r < rows; r++) \
+            REAL(name##_row)(function, (const real *)from + r * columns, (real *)to + r * (out_columns), columns); \
+    }
+
+/* out[i] = x[i] f(x[half + i]) of the two halves of a row; `out` may begin where `in` does. */
 #define RUN_OF_HALVES(name, formula) \
-    static void REAL(activate_##name)(const fi_function *function, const void *from, void *to, size_t count) \
+    static inline void REAL(name##_row)(const fi_function *function, const real *in, real *out, size_t count) \
     { \
         const size_t half = count / 2; \
-        const real *const in = from, *const gates = in + half; \
-        real *const out = to; \
+        const real *const gates = in + half; \
         size_t i = 0; \
         (void)function; \
         for (; i + REAL_LANES <= half; i += REAL_LANES) { \
@@ -483,19 +495,19 @@ RUN(negate, REAL(minus)(x))
             VR(store)(value, VR(mul)(VR(load)(value), formula)); \
             memcpy(out + i, value, (half - i) * sizeof(real)); \
         } \
-    }
+    } \
+    ROWS(name, columns / 2)
 
 RUN_OF_HALVES(glu, REAL(sigmoid)(x))
 RUN_OF_HALVES(swiglu, REAL(silu)(x))
 RUN_OF_HALVES(geglu, REAL(gelu)(x))
 
 /* The slope of each column for x < 0, or one for all. */
-static void REAL(activate_prelu)(const fi_function *function, const void *from, void *to, size_t count)
+static inline void REAL(prelu_row)(const fi_function *function, const real *in, real *out, size_t count)
 {
-    const real *const in = from, *const slopes = function->of_columns;
-    real *const out = to;
+    const real *const slopes = function->of_columns;
     if (!slopes) {
-        REAL(activate_leaky_relu)(function, from, to, count);
+        REAL(activate_leaky_relu)(function, in, out, 1, count);
         return;
     }
     size_t i = 0;
@@ -509,6 +521,7 @@ static void REAL(activate_prelu)(const fi_function *function, const void *from, 
         memcpy(out + i, value, (count - i) * sizeof(real));
     }
 }
+ROWS(prelu, columns)
 
 /* ---- rows ---- */
 
@@ -527,9 +540,10 @@ static inline real REAL(row_max)(const real *x, size_t count)
     most = VR(max)(VR(max)(most, others[0]), VR(max)(others[1], others[2]));
     real lanes[REAL_LANES], m;
     VR(store)(lanes, most);
+    for (int width = REAL_LANES / 2; width > 0; width /= 2)
+        for (int j = 0; j < width; j++)
+            lanes[j] = lanes[j + width] > lanes[j] ? lanes[j + width] : lanes[j];
     m = lanes[0];
-    for (int j = 1; j < REAL_LANES; j++)
-        m = lanes[j] > m ? lanes[j] : m;
     for (; i < count; i++)
         m = x[i] > m ? x[i] : m;
     return m + 0;
@@ -564,10 +578,8 @@ static inline vr REAL(term)(vr x, vr max)
 }
 RUN(term, REAL(term)(x, c))
 
-/* Lane l of sixteen, in float64 and from +0, adds elements l, l + 16, ...; then lanes l + 8, l + 4, l + 2
- * and l + 1 are added to lane l. The lanes of float64 elements carry their rounding errors along. */
-#define SUM_LANES 16
-#define SUM_VECTORS (SUM_LANES / (FI_LANES / 2))
+/* Lane l of sixteen, in float64 and from +0, adds elements l, l + 16, ...; then the lanes are added. The lanes of float64
+ * elements carry their rounding errors along. */
 #define BETWEEN_STOPS ((size_t)1 << 18) /* elements of a long row: a multiple of every vector */
 #define TERMS 256 /* that lie in the first-level cache between the pass that makes them and the one that adds them */
 
@@ -610,7 +622,7 @@ static inline double REAL(row_sum)(const real *x, size_t count, real max, real *
         real buffer[TERMS], *const terms = out ? out + i : buffer;
         if (i % BETWEEN_STOPS == 0 && i > 0 && fi_stop_asked())
             break;
-        REAL(activate_term)(&of_max, x + i, terms, n);
+        REAL(activate_term)(&of_max, x + i, terms, 1, n);
         if (first - i < n)
             terms[first - i] -= 1; /* leaves 0 or a NaN */
         REAL(add_to_lanes)(&lanes, terms, whole);
@@ -620,49 +632,87 @@ static inline double REAL(row_sum)(const real *x, size_t count, real max, real *
             REAL(add_to_lanes)(&lanes, last, SUM_LANES);
         }
     }
-    double sums[SUM_LANES];
     for (int j = 0; j < SUM_VECTORS; j++)
-        vd_store(sums + j * (FI_LANES / 2), vd_add(lanes.sum[j], lanes.error[j]));
-    for (int width = SUM_LANES / 2; width > 0; width /= 2)
-        for (int j = 0; j < width; j++)
-            sums[j] += sums[j + width];
-    return sums[0];
+        lanes.sum[j] = vd_add(lanes.sum[j], lanes.error[j]);
+    return sum_of_lanes(lanes.sum);
 }
 
-static void REAL(activate_softmax)(const fi_function *function, const void *from, void *to, size_t count)
+/* A pass of a row's elements, with these parameters. */
+static void REAL(pass)(fi_activate_run *run, double c, double c1, double c2, const real *x, real *out, size_t count)
 {
-    const real *x = from;
-    real *out = to;
-    (void)function;
-    const double sum = REAL(row_sum)(x, count, REAL(row_max)(x, count), out, SIZE_MAX);
-    const fi_function share = {.parameter = {1 / sum}};
+    const fi_function function = {.parameter = {c, c1, c2}};
     for (size_t i = 0; i < count && (i == 0 || !fi_stop_asked()); i += BETWEEN_STOPS)
-        REAL(activate_multiply)(&share, out + i, out + i, count - i < BETWEEN_STOPS ? count - i : BETWEEN_STOPS);
+        run(&function, x + i, out + i, 1, count - i < BETWEEN_STOPS ? count - i : BETWEEN_STOPS);
 }
 
-static void REAL(activate_softmin)(const fi_function *function, const void *from, void *to, size_t count)
+/* Between its passes a row waits for one number, its maximum, its sum or the sum's logarithm, each of which takes about as
+ * long as a hundred elements. Some short rows in step wait for theirs together. */
+#define ROWS_IN_STEP 4
+#define SHORT_ROW 2048
+static inline size_t REAL(rows_in_step)(size_t rows, size_t columns)
 {
-    REAL(activate_negate)(function, from, to, count);
-    REAL(activate_softmax)(function, to, to, count);
+    return columns > SHORT_ROW ? 1 : rows < ROWS_IN_STEP ? rows : ROWS_IN_STEP;
 }
 
-/* (x - max) - log(sum), the sum being 1 + that of all but the first maximum. Nothing cancels. */
-static void REAL(activate_log_softmax)(const fi_function *function, const void *from, void *to, size_t count)
+static void REAL(activate_softmax)(const fi_function *function, const void *from, void *to, size_t rows, size_t columns)
 {
     const real *x = from;
     real *out = to;
     (void)function;
-    const real max = REAL(row_max)(x, count);
+    for (size_t some; rows > 0; rows -= some, x += some * columns, out += some * columns) {
+        real max[ROWS_IN_STEP];
+        double sum[ROWS_IN_STEP];
+        some = REAL(rows_in_step)(rows, columns);
+        for (size_t r = 0; r < some; r++)
+            max[r] = REAL(row_max)(x + r * columns, columns);
+        for (size_t r = 0; r < some; r++)
+            sum[r] = REAL(row_sum)(x + r * columns, columns, max[r], out + r * columns, SIZE_MAX);
+        for (size_t r = 0; r < some; r++)
+            REAL(pass)(REAL(activate_multiply), 1 / sum[r], 0, 0, out + r * columns, out + r * columns, columns);
+    }
+}
+
+static void REAL(activate_softmin)(const fi_function *function, const void *from, void *to, size_t rows, size_t columns)
+{
+    REAL(activate_negate)(function, from, to, rows, columns);
+    REAL(activate_softmax)(function, to, to, rows, columns);
+}
+
+/* The place of the first maximum. */
+static inline size_t REAL(first_of_max)(const real *x, size_t count, real max)
+{
     size_t first = 0;
     while (first + REAL_LANES <= count && VR(all_less)(VR(load)(x + first), VR(set)(max)))
         first += REAL_LANES;
     while (first < count && x[first] < max)
         first++;
-    const double log_sum = log1p_row(REAL(row_sum)(x, count, max, NULL, first));
-    const real high = (real)log_sum, more = (real)(log_sum - (double)high);
-    const fi_function shift = {.parameter = {(double)max, (double)high, (double)more}};
-    for (size_t i = 0; i < count && (i == 0 || !fi_stop_asked()); i += BETWEEN_STOPS)
-        REAL(activate_lower)(&shift, x + i, out + i, count - i < BETWEEN_STOPS ? count - i : BETWEEN_STOPS);
+    return first;
+}
+
+/* (x - max) - log(sum), the sum being 1 + that of all but the first maximum. Nothing cancels. */
+static void REAL(activate_log_softmax)(const fi_function *function, const void *from, void *to, size_t rows,
+                                       size_t columns)
+{
+    const real *x = from;
+    real *out = to;
+    (void)function;
+    for (size_t some; rows > 0; rows -= some, x += some * columns, out += some * columns) {
+        real max[ROWS_IN_STEP];
+        double sum[ROWS_IN_STEP];
+        some = REAL(rows_in_step)(rows, columns);
+        for (size_t r = 0; r < some; r++)
+            max[r] = REAL(row_max)(x + r * columns, columns);
+        for (size_t r = 0; r < some; r++) {
+            const real *const row = x + r * columns;
+            sum[r] = REAL(row_sum)(row, columns, max[r], NULL, REAL(first_of_max)(row, columns, max[r]));
+        }
+        for (size_t r = 0; r < some; r++)
+            sum[r] = log1p_row(sum[r]);
+        for (size_t r = 0; r < some; r++) {
+            const real high = (real)sum[r], more = (real)(sum[r] - (double)high);
+            REAL(pass)(REAL(activate_lower), max[r], high, more, x + r * columns, out + r * columns, columns);
+        }
+    }
 }
 
 /* All values NaN, as softmax's of a row that has a NaN or +inf, or -inf alone. */
@@ -682,10 +732,8 @@ static inline int REAL(row_is_ordered)(const real *x, size_t count)
 }
 
 /* 1 for the first of the largest elements, 0 for others. */
-static void REAL(activate_hardmax)(const fi_function *function, const void *from, void *to, size_t count)
+static void REAL(hardmax_row)(const fi_function *function, const real *x, real *out, size_t count)
 {
-    const real *const x = from;
-    real *const out = to;
     (void)function;
     if (!REAL(row_is_ordered)(x, count)) {
         REAL(row_of_nan)(out, count);
@@ -698,13 +746,12 @@ static void REAL(activate_hardmax)(const fi_function *function, const void *from
     if (count > 0)
         out[first] = 1;
 }
+ROWS(hardmax, columns)
 
 /* max(x - t, 0), with the t at which the sum is 1. In float64, of d = x - max: t is the mean of those d that are larger
  * than t, less 1 / their number; it begins at -1, below which none can be, and grows until no d falls out. */
-static void REAL(activate_sparsemax)(const fi_function *function, const void *from, void *to, size_t count)
+static void REAL(sparsemax_row)(const fi_function *function, const real *x, real *out, size_t count)
 {
-    const real *const x = from;
-    real *const out = to;
     (void)function;
     const double max = (double)REAL(row_max)(x, count);
     if (!REAL(row_is_ordered)(x, count) || max - max != 0) {
@@ -735,11 +782,13 @@ static void REAL(activate_sparsemax)(const fi_function *function, const void *fr
         out[i] = (real)(y > 0 ? y : 0);
     }
 }
+ROWS(sparsemax, columns)
 #undef RUN
+#undef ROWS
 #undef RUN_OF_HALVES
 #undef CHOOSE
 #undef RUN_VECTORS
-#undef SUM_LANES
-#undef SUM_VECTORS
 #undef TERMS
 #undef BETWEEN_STOPS
+#undef ROWS_IN_STEP
+#undef SHORT_ROW

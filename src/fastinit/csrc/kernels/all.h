@@ -31,6 +31,7 @@ FILL_FLOATS(tail, FI_METHOD_TAIL)
 
 #include "narrow.h"
 #include "scatter.h"
+#include "lanes.h"
 #include "squares.h"
 
 /* Once for each width; softmax of either wants the logarithm in float64. */

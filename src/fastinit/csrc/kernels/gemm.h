@@ -95,7 +95,7 @@ static void REAL(buffered_strips)(REAL(block) *block, int strips, int64_t column
         }
         REAL(tiles_any)(high, strips, t, 1, 1, REAL(place_rows)(block, row, high), buffer);
         if (activates)
-            p->activate(p->function, buffer, buffer, (size_t)(high * width));
+            p->activate(p->function, buffer, buffer, 1, (size_t)(high * width));
         for (int r = 0; r < high; r++)
             REAL(store_columns)(c + r * p->out_row, buffer + r * width, columns);
     }

@@ -101,7 +101,7 @@ static void REAL(finish_sweep)(const fi_direct *p, int64_t column, int64_t colum
             VR(store)(out + c, x);
         }
         if (p->activation != FI_LINEAR && p->activation != FI_RELU)
-            p->activate(p->function, out, out, (size_t)columns);
+            p->activate(p->function, out, out, 1, (size_t)columns);
     }
 }
 

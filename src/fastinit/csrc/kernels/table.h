@@ -32,9 +32,10 @@ static inline int takes_halves(fi_activation activation)
     return (int)(all >> activation & 1);
 }
 
-/* out[i] = f(x[i]) for so many floats or doubles of x; one whole row for those that work on rows. `out` is x or
- * apart from it, or, for those that take halves, begins where x does or is apart from it. */
-typedef void fi_activate_run(const fi_function *function, const void *x, void *out, size_t count);
+/* out[i] = f(x[i]) for so many rows of floats or doubles, one behind the other; where they end matters to those
+ * functions alone that work on rows. `out` is x or apart from it, or, for those that take halves, begins where x does or
+ * is apart from it. */
+typedef void fi_activate_run(const fi_function *function, const void *x, void *out, size_t rows, size_t columns);
 
 /* The blocks in which a product runs. Of k: so much of a strip stays in the first-level cache, or next to it. Of rows,
  * and of bytes of a row of the right-hand matrix: so much of either stays in the second-level cache. On a Zen 3, 1024^3
