@@ -101,7 +101,7 @@ def test_every_operation(function: Any, expected: Any) -> None:
 
 
 @pytest.mark.filterwarnings("ignore:You are using a softmax over axis -1:UserWarning")  # of one column
-@settings(max_examples=25)
+@settings(max_examples=15)
 @given(st.data())
 def test_random_architectures(data: st.DataObject) -> None:
     seed = data.draw(st.integers(0, 1000))

@@ -254,9 +254,9 @@ def test_batch_is_numbered_in_order(isa: str) -> None:
 
 @pytest.mark.parametrize("dtype", [*REALS, *COMPLEX])
 def test_small_matrices_of_a_batch_are_drawn_several_at_a_time(isa: str, dtype: Any) -> None:
-    for n, count in ((1, 2100), (2, 1100), (3, 500), (7, 90), (8, 67), (16, 19), (24, 9), (31, 7), (32, 5), (45, 4)):
+    for n, count in ((1, 2100), (3, 500), (8, 67), (16, 19), (31, 7), (45, 4)):
         q = fastinit.orthogonal((count, n, n), batch_axis=0, dtype=dtype, seed=7, threads=1)
-        for b in {0, 1, count // 2, count - 2, count - 1}:
+        for b in (0, count // 2, count - 1):
             assert same_bits(q[b], oracle(dtype, n, n, b))
         assert same_bits(fastinit.orthogonal((count, n, n), batch_axis=0, dtype=dtype, seed=7, threads=3), q)
         part = (slice(1, -1), ALL, slice(n // 2, None))
