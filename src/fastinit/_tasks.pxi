@@ -19,6 +19,7 @@ cdef str _SEED = sys.intern("seed")
 cdef str _OUT = sys.intern("out")
 cdef str _INDEX = sys.intern("index")
 cdef str _DTYPE = sys.intern("dtype")
+cdef str _THREADS = sys.intern("threads")
 
 cdef object _dtype_class = np.dtype
 
@@ -53,6 +54,28 @@ cdef tuple key_of(tuple arguments, list options):
             return None
         bit <<= 1
     return ((arguments, tuple(options)), floats)
+
+
+def known_request(dict known not None, entry):
+    """What is known of an entry of `initialize`, or None if that is for Python to find out.
+
+    `known` holds, for every initializer's name, requests by `call_key`.
+    """
+    cdef list options = None
+    if type(entry) is not tuple or not 2 <= len(<tuple>entry) <= 3 or type((<tuple>entry)[0]) is not str:
+        return None
+    requests = known.get((<tuple>entry)[0])
+    if requests is None:
+        return None
+    if len(<tuple>entry) == 3:
+        given = (<tuple>entry)[2]
+        if type(given) is not dict or _SEED in <dict>given or _THREADS in <dict>given:
+            return None
+        if _OUT in <dict>given or _INDEX in <dict>given:
+            return None
+        options = list((<dict>given).items())
+    key = key_of(((<tuple>entry)[1],), options)
+    return None if key is None else (<dict?>requests).get(key)
 
 
 cdef bint is_plain(value):

@@ -380,3 +380,26 @@ def test_outputs_are_written_as_plain_memory(make: Callable[[tuple[int, ...]], n
         fastinit.initialize({"w": (name, (3, 3), {**kwargs, "out": out})}, seed=1)
         alone = fastinit.get(name)((3, 3), **kwargs, seed=None if seed is None else Key(1).child("w"))
         assert np.asarray(out).tobytes() == alone.tobytes(), name
+
+
+@pytest.mark.parametrize(
+    ("name", "kwargs", "error"),
+    [
+        ("w", {"seed": 1}, TypeError),
+        ("w", {"threads": 2}, TypeError),
+        ("w", {"out": np.zeros((8, 9), np.float32)}, ValueError),
+        ("w", {"out": [0.0]}, TypeError),
+        ("w", {"index": (slice(9), slice(None))}, ValueError),
+        ("w", {"nothing": 1}, TypeError),
+        ("w", [1], TypeError),
+        ("\ud800", {}, ValueError),
+        (3, {}, TypeError),
+    ],
+)
+def test_an_entry_like_one_before_is_checked_as_the_first(name: Any, kwargs: Any, error: Any) -> None:
+    expected = fastinit.he_normal((8, 8), threads=2, seed=fastinit.Key(5).child("w"))
+    for _ in range(2):
+        assert (fastinit.initialize({"w": ("he_normal", (8, 8))}, seed=5)["w"] == expected).all()
+        assert (fastinit.initialize({"w": ("he_normal", (8, 8), {"dtype": "float32"})}, seed=5)["w"] == expected).all()
+        with pytest.raises(error):
+            fastinit.initialize({name: ("he_normal", (8, 8), kwargs)}, seed=5)

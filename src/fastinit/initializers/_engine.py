@@ -178,12 +178,15 @@ class Initializer(Protocol):
 
 
 registry: dict[str, Callable[..., Array]] = {}
+# Of each of these, the requests that it remembers.
+known_requests: dict[str, dict[Any, Drawn | Made]] = {}
 
 
 def initializer(describe: Callable[P, Drawn | Made]) -> Callable[P, Array]:
     """Make a public initializer, registered under its name, of a function that describes what a call asks for."""
     draw = drawing(describe)
     registry[describe.__name__] = draw
+    known_requests[describe.__name__] = draw.request.known  # type: ignore[attr-defined]
     return draw
 
 

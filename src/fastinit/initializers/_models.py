@@ -6,11 +6,12 @@ import functools
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from .. import _kernels
 from .._arguments import Out, Shape, Target, Threads, check_target, check_threads, is_for_bits, overlapping
 from ..keys import Key, Seed, child_words
 from ..runtime import thread_limit
 from ._checks import check_converted, check_entries, check_entry, check_made
-from ._engine import Array, RememberedRequests, Request, Work, find
+from ._engine import Array, RememberedRequests, Request, Work, find, known_requests
 
 # (initializer, shape), or (initializer, shape, kwargs)
 _Maker = str | Callable[..., Array]
@@ -65,7 +66,8 @@ def initialize(tensors: Mapping[str, Entry], *, seed: Seed = None, threads: Thre
     limit = thread_limit() if threads is None else check_threads(threads)
     requests = {}
     for name, entry in check_entries(tensors):
-        requests[name] = _described(name, entry)
+        known = _kernels.known_request(known_requests, entry) if type(name) is str and name.isascii() else None
+        requests[name] = known or _described(name, entry)
     _check_apart(requests)
     root = Key(seed)
     work = Work()
