@@ -141,7 +141,7 @@ cdef activate_of(const opened *a, fi_dtype dtype, Function function, out, thread
             return out
         if gathers and halves:
             return None
-        if a.size >= FI_THREADED_BYTES:
+        if a.size >= fi_activation_threaded_bytes(function.c.activation):
             most = thread_count(threads)
         if a.size < GIL_BYTES:
             if gathers:

@@ -108,6 +108,7 @@ cdef extern from "fastinit.h" nogil:
 
     const char *fi_activation_name(fi_activation activation) noexcept
     fi_takes fi_activation_takes(fi_activation activation) noexcept
+    int64_t fi_activation_threaded_bytes(fi_activation activation) noexcept
     const fi_parameter *fi_parameter_at(int number) noexcept
     const fi_alias *fi_alias_at(int number) noexcept
 

@@ -265,6 +265,8 @@ typedef struct {
 /* Of the list: a name, what it takes, and, by number, all parameters and aliases; NULL after the last. */
 const char *fi_activation_name(fi_activation activation);
 fi_takes fi_activation_takes(fi_activation activation);
+/* Of so many bytes of x on, more than one thread gain something. */
+int64_t fi_activation_threaded_bytes(fi_activation activation);
 const fi_parameter *fi_parameter_at(int number);
 const fi_alias *fi_alias_at(int number);
 
@@ -314,7 +316,7 @@ int fi_lay_out_dense(fi_dense_job *job, const fi_array *x, const fi_array *weigh
 
 /* Work of fewer multiplications, or of fewer bytes, is done by one thread: a second one comes too late. */
 #define FI_THREADED_WORK 4000000
-#define FI_THREADED_BYTES (1 << 18)
+#define FI_THREADED_BYTES (1 << 19)
 
 /* How fi_dense divides the work; filled in by fi_plan_dense. */
 typedef struct {

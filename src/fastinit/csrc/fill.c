@@ -7,7 +7,7 @@
 
 /* Elements of one piece of work: long enough to make a hand-off cheap, short enough for the output to
  * stay in the second-level cache and for the pieces to come out even. A multiple of every group. */
-#define PIECE 65536
+#define PIECE 32768
 
 size_t fi_itemsize(fi_dtype dtype) { return dtype == FI_F64 ? 8 : dtype == FI_F16 || dtype == FI_BF16 ? 2 : 4; }
 
