@@ -237,6 +237,10 @@ cdef extern from "fastinit.h" nogil:
     bint fi_isa_runnable(int isa) noexcept
     int fi_isa_current() noexcept
     void fi_isa_use(int isa) noexcept
+    void fi_isa_use_best(int isa) noexcept
+    void fi_isa_use_both(int isa, int isa_of_products, double work) noexcept
+    int fi_isa_of_products() noexcept
+    double fi_isa_preferred(const char *vendor, int family, int best, int *isa_of_products) noexcept
 
     size_t FI_CHECK_BYTES
     const char *fi_check(void *memory) noexcept

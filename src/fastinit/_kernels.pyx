@@ -414,13 +414,38 @@ def current_isa():
     return fi_isa_name(fi_isa_current()).decode()
 
 
-def use_isa(str name not None):
-    """Switch every later call to an instruction set that is compiled in and runnable."""
+def isa_of_products():
+    """The name of the instruction set that computes the largest products of `dense`."""
+    return fi_isa_name(fi_isa_of_products()).decode()
+
+
+cdef int runnable_isa(str name) except -1:
     for i in range(fi_isa_count()):
         if fi_isa_name(i).decode() == name and fi_isa_compiled(i) and fi_isa_runnable(i):
-            fi_isa_use(i)
-            return
+            return i
     raise ValueError(f"{name!r} is not compiled in or cannot run here")
+
+
+def use_isa(str name not None):
+    """Switch every later call to an instruction set that is compiled in and runnable."""
+    fi_isa_use(runnable_isa(name))
+
+
+def use_best_isa(str name not None):
+    """The same, but for large products on those processors that are faster by another set."""
+    fi_isa_use_best(runnable_isa(name))
+
+
+def use_isas(str name not None, str of_products not None, double work):
+    """For tests: the same, with another set for products in `dense` of at least so many multiplications."""
+    fi_isa_use_both(runnable_isa(name), runnable_isa(of_products), work)
+
+
+def preferred_isa(bytes vendor not None, int family, str best not None):
+    """For tests: which set computes products on a processor whose best set that is, from how many multiplications on."""
+    cdef int products
+    cdef double work = fi_isa_preferred(vendor, family, [name for name, _, _ in isas()].index(best), &products)
+    return fi_isa_name(products).decode(), work
 
 
 def multiply_adds(int64_t count):

@@ -68,6 +68,7 @@ class Info(TypedDict):
 
     version: str
     isa: str
+    large_products: str
     compiled: tuple[str, ...]
     runnable: tuple[str, ...]
     slow: bool
@@ -81,12 +82,15 @@ def info() -> Info:
     Returns
     -------
     dict
-        ``version``; ``isa``, the instruction set in use; ``compiled`` and ``runnable``, the names of
-        those that this build holds and that this machine can run; ``slow``, whether the one in use has
-        to make up for a fused multiply-add that the machine lacks, which makes everything several times
-        slower: that of an x86-64 processor without AVX2; ``threads``, how many threads a
-        large call uses: as many as there are processors for this process (by affinity and control
-        group), but no more than the environment variable ``FASTINIT_NUM_THREADS`` said at import;
+        ``version``; ``isa``, the instruction set in use; ``large_products``, the one that computes
+        products in `dense` of 2^30 multiplications and more: the same, but where the processor is known
+        to be faster by another, whose bits are the same, and ``FASTINIT_ISA`` names none; ``compiled``
+        and ``runnable``, the names of those that this build holds and that this machine can run;
+        ``slow``, whether the one in use has to make up for a fused multiply-add that the machine lacks,
+        which makes everything several times slower: that of an x86-64 processor without AVX2;
+        ``threads``, how many threads a large call uses: as many as there are processors for this
+        process (by affinity and control group), but no more than the environment variable
+        ``FASTINIT_NUM_THREADS`` said at import;
         ``workers``, how many threads there are beside the callers' own. They are made when a call
         first wants them and kept; a thread that the system refuses (a limit on processes or memory)
         is tried again by the next call that wants it, and until then fewer do the work.
@@ -101,6 +105,7 @@ def info() -> Info:
     return {
         "version": __version__,
         "isa": isa(),
+        "large_products": _kernels.isa_of_products(),
         "compiled": tuple(name for name, compiled, _ in isas if compiled),
         "runnable": tuple(name for name, _, runnable in isas if runnable),
         "slow": isa() in _SLOW,
@@ -117,7 +122,7 @@ def thread_limit() -> int:
 def _choose_isa(wanted: str | None) -> None:
     available = available_isas()
     if not wanted:
-        _kernels.use_isa(available[-1])
+        _kernels.use_best_isa(available[-1])
         return
     known = {name: (compiled, runnable) for name, compiled, runnable in _kernels.isas()}
     if wanted not in known:

@@ -15,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import fastinit
-from fastinit import _kernels, dense
+from fastinit import MLP, _kernels, dense
 from fastinit.forward import _activation
 from oracle import forward as oracle_forward
 from support.bits import assert_same_bits
@@ -327,6 +327,34 @@ def test_arrays_anywhere_in_memory(isa: str, x_shape: Any, weight_shape: Any, dt
             assert_same_bits(dense(odd_x, odd_weight, odd_bias, "gelu", threads=threads), expected)
         assert_same_bits(dense(x, odd_weight, None, "gelu"), dense(x, weight, None, "gelu"))
         assert_same_bits(dense(x, weight, odd_bias, "softmax"), dense(x, weight, bias, "softmax"))
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("other", RUNNABLE)
+def test_large_products_by_the_kernels_of_another_set(other: str, dtype: Any) -> None:
+    """Weights in place, packed, of several items and in parts of x; some products are below the limit."""
+    x, weight, bias = values((300, 130), dtype, 1), values((130, 200), dtype, 2), values((200,), dtype, 3)
+    calls: list[Callable[[], np.ndarray]] = [
+        lambda: dense(x, weight, bias, "relu", threads=1),
+        lambda: dense(x, weight, bias, "softmax", threads=3),
+        lambda: dense(x[:17, ::2], weight[::2], bias, "gelu"),
+        lambda: dense(x, weight.T.copy(), bias, "swiglu", transpose_weight=True),
+        lambda: dense(x.reshape(3, 100, 130), weight.reshape(130, 4, 50).swapaxes(0, 1)[:3], None, threads=2),
+        lambda: dense(x[:2], weight, bias),
+        lambda: dense(x, weight[:, :3], bias[:3]),
+        lambda: MLP([(weight, bias, "tanh")])(x),
+    ]
+    expected = [call() for call in calls]
+    before = _kernels.current_isa()
+    try:
+        for work in (0.0, 1.0, 1e6, 1e30):
+            _kernels.use_isas(before, other, work)
+            assert (fastinit.isa(), fastinit.info()["large_products"]) == (before, other)
+            for call, found in zip(calls, expected, strict=True):
+                assert_same_bits(call(), found)
+    finally:
+        _kernels.use_isa(before)
+    assert fastinit.info()["large_products"] == before
 
 
 def test_repeated_elements_in_any_layout() -> None:

@@ -15,6 +15,7 @@ import pytest
 import fastinit
 from fastinit import _kernels, runtime
 from support.floating_point import DAZ, FTZ, TOWARDS_ZERO, UPWARD, mode
+from support.isas import RUNNABLE
 
 # Every distribution and dtype in a few hundred values each: one hash.
 DRAW = """
@@ -46,7 +47,7 @@ def python(code: str, isa: str | None = None) -> subprocess.CompletedProcess[str
 
 def test_info_agrees_with_the_rest() -> None:
     info = fastinit.info()
-    assert set(info) == {"version", "isa", "compiled", "runnable", "slow", "threads", "workers"}
+    assert set(info) == {"version", "isa", "large_products", "compiled", "runnable", "slow", "threads", "workers"}
     assert info["version"] == fastinit.__version__
     assert info["isa"] == fastinit.isa() == _kernels.current_isa()
     assert fastinit.available_isas() == tuple(name for name in info["compiled"] if name in info["runnable"])
@@ -55,6 +56,20 @@ def test_info_agrees_with_the_rest() -> None:
     assert 1 <= info["threads"] <= (os.cpu_count() or 1)
     info["isa"] = "changed"
     assert fastinit.info()["isa"] == fastinit.isa()
+
+
+def test_which_set_computes_large_products() -> None:
+    assert _kernels.preferred_isa(b"AuthenticAMD", 25, "avx512") == ("avx2", 2.0**30)  # Zen 4
+    for vendor, family, best in (
+        (b"AuthenticAMD", 25, "avx2"),
+        (b"AuthenticAMD", 26, "avx512"),
+        (b"GenuineIntel", 25, "avx512"),
+        (b"", 0, "neon"),
+    ):
+        assert _kernels.preferred_isa(vendor, family, best) == (best, 0.0)
+    forced = "import fastinit; print(fastinit.info()['large_products'])"
+    for name in RUNNABLE:
+        assert python(forced, name).stdout.strip() == name
 
 
 def test_scalar_is_always_there_and_first() -> None:

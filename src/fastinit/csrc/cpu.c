@@ -6,6 +6,7 @@ uint64_t fi_enter_standard_mode(void) { return fpmode_enter(); }
 void fi_leave_standard_mode(uint64_t before) { fpmode_leave(before); }
 
 #include <stdint.h>
+#include <string.h>
 
 #if defined(__x86_64__)
 #include <cpuid.h>
@@ -53,7 +54,25 @@ int cpu_has_avx512(void)
 
 int cpu_has_neon(void) { return 0; }
 
+cpu_kind cpu_identity(void)
+{
+    cpu_kind kind = {"", 0};
+    unsigned a, b, c, d;
+    if (!__get_cpuid(0, &a, &b, &c, &d))
+        return kind;
+    memcpy(kind.vendor, &b, 4);
+    memcpy(kind.vendor + 4, &d, 4);
+    memcpy(kind.vendor + 8, &c, 4);
+    if (__get_cpuid(1, &a, &b, &c, &d)) {
+        kind.family = (int)(a >> 8 & 15);
+        kind.family += kind.family == 15 ? (int)(a >> 20 & 255) : 0;
+    }
+    return kind;
+}
+
 #else
+
+cpu_kind cpu_identity(void) { return (cpu_kind){"", 0}; }
 
 int cpu_has_sse42(void) { return 0; }
 int cpu_has_avx2(void) { return 0; }

@@ -88,8 +88,6 @@ static void divide_evenly(const fi_dense_job *job, int64_t wanted, int64_t tile_
 /* The plan for a job whose arrays lie as the kernels read them. */
 static void divide(const fi_dense_job *job, int threads, fi_dense_plan *plan)
 {
-    const fi_kernels *kernels = fi_current_kernels();
-    const int64_t strip = kernels->tile_columns[job->dtype], itemsize = (int64_t)real_size(job->dtype);
     int64_t items = 1;
     for (int i = 0; i < job->ndim; i++)
         items *= job->shape[i];
@@ -104,6 +102,8 @@ static void divide(const fi_dense_job *job, int threads, fi_dense_plan *plan)
         divide_direct(job, threads, plan);
         return;
     }
+    const fi_kernels *const kernels = fi_product_kernels(plan->work);
+    const int64_t strip = kernels->tile_columns[job->dtype], itemsize = (int64_t)real_size(job->dtype);
     plan->packs =
         job->weight_column != 1 || (job->rows >= PACKED_ROWS && job->depth * job->columns * itemsize >= PACKED_BYTES);
     plan->row_chunk = job->rows;
@@ -237,7 +237,7 @@ static void dense_piece(void *context, int64_t piece)
     dense_task *task = context;
     const fi_dense_job *job = task->job;
     const fi_dense_plan *plan = task->plan;
-    const fi_kernels *kernels = fi_current_kernels();
+    const fi_kernels *const kernels = plan->kernel == FI_TILES ? fi_product_kernels(plan->work) : fi_current_kernels();
     const size_t itemsize = real_size(job->dtype);
     const int64_t strip = kernels->tile_columns[job->dtype];
     int64_t column = 0, row = 0, item = 0;

@@ -409,8 +409,15 @@ const char *fi_isa_name(int isa);
 int fi_isa_compiled(int isa);
 int fi_isa_runnable(int isa);
 int fi_isa_current(void);
-/* isa must be compiled and runnable. Not safe beside running kernels: import time and tests only. */
+/* A set must be compiled and runnable. Not safe beside running kernels: import time and tests only. */
 void fi_isa_use(int isa);
+/* Large products by another set, if the processor is known to be faster so: the bits are the same. */
+void fi_isa_use_best(int isa);
+/* Products in `dense` of at least so many multiplications by another set: for the above, and for tests. */
+void fi_isa_use_both(int isa, int isa_of_products, double from);
+int fi_isa_of_products(void);
+/* What the above uses on a processor: from how many multiplications on, and which. */
+double fi_isa_preferred(const char *vendor, int family, int best, int *isa_of_products);
 
 /* Compute some of everything under every instruction set that runs here: NULL if all bits are right, else what is wrong,
  * written to `memory`, which has FI_CHECK_BYTES and begins on 64. It switches instruction sets: not beside other calls. */

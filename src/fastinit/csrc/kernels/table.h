@@ -190,5 +190,7 @@ extern const fi_kernels fi_kernels_avx512;
 
 /* The kernels in use. */
 const fi_kernels *fi_current_kernels(void);
+/* Those that tile a product of so many multiplications in `dense`. */
+const fi_kernels *fi_product_kernels(double work);
 
 #endif
