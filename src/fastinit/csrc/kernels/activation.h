@@ -654,30 +654,6 @@ static inline size_t REAL(rows_in_step)(size_t rows, size_t columns)
     return columns > SHORT_ROW ? 1 : rows < ROWS_IN_STEP ? rows : ROWS_IN_STEP;
 }
 
-static void REAL(activate_softmax)(const fi_function *function, const void *from, void *to, size_t rows, size_t columns)
-{
-    const real *x = from;
-    real *out = to;
-    (void)function;
-    for (size_t some; rows > 0; rows -= some, x += some * columns, out += some * columns) {
-        real max[ROWS_IN_STEP];
-        double sum[ROWS_IN_STEP];
-        some = REAL(rows_in_step)(rows, columns);
-        for (size_t r = 0; r < some; r++)
-            max[r] = REAL(row_max)(x + r * columns, columns);
-        for (size_t r = 0; r < some; r++)
-            sum[r] = REAL(row_sum)(x + r * columns, columns, max[r], out + r * columns, SIZE_MAX);
-        for (size_t r = 0; r < some; r++)
-            REAL(pass)(REAL(activate_multiply), 1 / sum[r], 0, 0, out + r * columns, out + r * columns, columns);
-    }
-}
-
-static void REAL(activate_softmin)(const fi_function *function, const void *from, void *to, size_t rows, size_t columns)
-{
-    REAL(activate_negate)(function, from, to, rows, columns);
-    REAL(activate_softmax)(function, to, to, rows, columns);
-}
-
 /* The place of the first maximum. */
 static inline size_t REAL(first_of_max)(const real *x, size_t count, real max)
 {
@@ -689,13 +665,10 @@ static inline size_t REAL(first_of_max)(const real *x, size_t count, real max)
     return first;
 }
 
-/* (x - max) - log(sum), the sum being 1 + that of all but the first maximum. Nothing cancels. */
-static void REAL(activate_log_softmax)(const fi_function *function, const void *from, void *to, size_t rows,
-                                       size_t columns)
+/* exp(x - max) / sum; or its logarithm, (x - max) - log(sum), the sum being 1 + that of all but the first maximum, so that
+ * nothing cancels. */
+FI_ALWAYS_INLINE void REAL(shares)(const int logarithm, const real *x, real *out, size_t rows, size_t columns)
 {
-    const real *x = from;
-    real *out = to;
-    (void)function;
     for (size_t some; rows > 0; rows -= some, x += some * columns, out += some * columns) {
         real max[ROWS_IN_STEP];
         double sum[ROWS_IN_STEP];
@@ -704,15 +677,39 @@ static void REAL(activate_log_softmax)(const fi_function *function, const void *
             max[r] = REAL(row_max)(x + r * columns, columns);
         for (size_t r = 0; r < some; r++) {
             const real *const row = x + r * columns;
-            sum[r] = REAL(row_sum)(row, columns, max[r], NULL, REAL(first_of_max)(row, columns, max[r]));
+            sum[r] = logarithm ? REAL(row_sum)(row, columns, max[r], NULL, REAL(first_of_max)(row, columns, max[r]))
+                               : REAL(row_sum)(row, columns, max[r], out + r * columns, SIZE_MAX);
         }
-        for (size_t r = 0; r < some; r++)
+        for (size_t r = 0; r < some && logarithm; r++)
             sum[r] = log1p_row(sum[r]);
         for (size_t r = 0; r < some; r++) {
             const real high = (real)sum[r], more = (real)(sum[r] - (double)high);
-            REAL(pass)(REAL(activate_lower), max[r], high, more, x + r * columns, out + r * columns, columns);
+            real *const to = out + r * columns;
+            if (logarithm)
+                REAL(pass)(REAL(activate_lower), max[r], high, more, x + r * columns, to, columns);
+            else
+                REAL(pass)(REAL(activate_multiply), 1 / sum[r], 0, 0, to, to, columns);
         }
     }
+}
+
+static void REAL(activate_softmax)(const fi_function *function, const void *from, void *to, size_t rows, size_t columns)
+{
+    (void)function;
+    REAL(shares)(0, from, to, rows, columns);
+}
+
+static void REAL(activate_log_softmax)(const fi_function *function, const void *from, void *to, size_t rows,
+                                       size_t columns)
+{
+    (void)function;
+    REAL(shares)(1, from, to, rows, columns);
+}
+
+static void REAL(activate_softmin)(const fi_function *function, const void *from, void *to, size_t rows, size_t columns)
+{
+    REAL(activate_negate)(function, from, to, rows, columns);
+    REAL(activate_softmax)(function, to, to, rows, columns);
 }
 
 /* All values NaN, as softmax's of a row that has a NaN or +inf, or -inf alone. */
